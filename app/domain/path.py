@@ -1,0 +1,154 @@
+"""The k independent paths of one user, their statistics, and the choice of one to serve (lrgd.md section 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from app.domain.demonstration import Demonstration
+
+DECAY = 0.98  # [O] what a path's past weighs after one more effect
+EXPLORATION = 0.1  # [O] the share of requests spread evenly over the paths
+DRAWS = 64  # Thompson draws behind one propensity
+ARCHIVE_LIMIT = 5  # demonstrations kept per path, the current one among them
+NORMAL_95 = 1.96
+
+
+class Perspective(StrEnum):
+    """What a path's lines are drafted from; path i of a user has the i-th perspective."""
+
+    OWN = "own"
+    SUCCESSORS = "successors"
+    NEIGHBOURS = "neighbours"
+
+
+class PathState(StrEnum):
+    """Where a path stands: drafted and not yet tried, or active."""
+
+    DRAFTED = "drafted"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its 95 % interval; `low` and `high` are None while there is nothing to estimate from."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Decayed, weighted sums of a path's effects and gains; `rounds` counts them without decay."""
+
+    weight: float = 0.0
+    weight_squared: float = 0.0
+    effect: float = 0.0
+    effect_squared: float = 0.0
+    gain: float = 0.0
+    gain_squared: float = 0.0
+    rounds: int = 0
+
+    def updated(self, *, effect: float, gain: float, weight: float) -> Statistics:
+        """These statistics after one more effect of this weight."""
+        return Statistics(
+            weight=DECAY * self.weight + weight,
+            weight_squared=DECAY**2 * self.weight_squared + weight**2,
+            effect=DECAY * self.effect + weight * effect,
+            effect_squared=DECAY * self.effect_squared + weight * effect**2,
+            gain=DECAY * self.gain + weight * gain,
+            gain_squared=DECAY * self.gain_squared + weight * gain**2,
+            rounds=self.rounds + 1,
+        )
+
+    @property
+    def sample_size(self) -> float:
+        """How many equal observations the weighted ones are worth (Kish)."""
+        return self.weight**2 / self.weight_squared if self.weight_squared > 0 else 0.0
+
+    def effect_estimate(self) -> Estimate:
+        """The mean effect with its interval."""
+        return _estimate(self.effect, self.effect_squared, self.weight, self.sample_size)
+
+    def gain_estimate(self) -> Estimate:
+        """The mean gain over the control with its interval."""
+        return _estimate(self.gain, self.gain_squared, self.weight, self.sample_size)
+
+    def beta(self) -> tuple[float, float]:
+        """The Beta posterior of the effect: a uniform prior and `sample_size` observations of the mean."""
+        if self.weight <= 0:
+            return 1.0, 1.0
+        mean = min(max(self.effect / self.weight, 0.0), 1.0)
+        return 1.0 + self.sample_size * mean, 1.0 + self.sample_size * (1.0 - mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A demonstration that a path has served, with what it reached."""
+
+    demonstration: Demonstration
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One independent line of demonstrations of one user."""
+
+    index: int
+    perspective: Perspective
+    demonstration: Demonstration
+    statistics: Statistics = field(default_factory=Statistics)
+    state: PathState = PathState.DRAFTED
+
+    def observed(self, *, effect: float, gain: float, weight: float) -> Path:
+        """This path after one more effect."""
+        statistics = self.statistics.updated(effect=effect, gain=gain, weight=weight)
+        return replace(self, statistics=statistics, state=PathState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The path that serves, and the chance it had."""
+
+    path: Path
+    propensity: float
+
+
+def choose_path(paths: Sequence[Path], rng: np.random.Generator) -> Choice:
+    """A path by decayed Beta-Thompson sampling with an exploration floor [O], with its exact propensity.
+
+    The share of DRAWS joint posterior draws that each path wins is a distribution that depends on the generator alone;
+    the path is then drawn from that distribution mixed with the uniform one, so the propensity logged is the one used.
+    """
+    shape = np.array([path.statistics.beta() for path in paths])
+    draws = rng.beta(shape[:, 0], shape[:, 1], size=(DRAWS, len(paths)))
+    wins = np.bincount(draws.argmax(axis=1), minlength=len(paths)) / DRAWS
+    chances = EXPLORATION / len(paths) + (1.0 - EXPLORATION) * wins
+    chosen = int(np.searchsorted(np.cumsum(chances), rng.random(), side="right"))
+    chosen = min(chosen, len(paths) - 1)  # the cumulated chances may end a rounding error below one
+    return Choice(paths[chosen], float(chances[chosen]))
+
+
+def pinned_path(paths: Sequence[Path], index: int) -> Choice | None:
+    """The path with this index, served for certain; None when the user has no such path."""
+    for path in paths:
+        if path.index == index:
+            return Choice(path, 1.0)
+    return None
+
+
+def _estimate(total: float, squared: float, weight: float, size: float) -> Estimate:
+    if weight <= 0:
+        return Estimate(None, None, None, 0.0)
+    mean = total / weight
+    if size < 2:  # one observation has no spread to judge by
+        return Estimate(mean, None, None, size)
+    variance = max(squared / weight - mean**2, 0.0) * size / (size - 1)
+    margin = NORMAL_95 * math.sqrt(variance / size)
+    return Estimate(mean, mean - margin, mean + margin, size)
