@@ -1,0 +1,1 @@
+"""Where things are kept: Redis for what answering needs, PostgreSQL for what happened."""
