@@ -1,0 +1,55 @@
+"""JSON of what travels through the streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter
+
+from app.domain.impression import Outcome
+from app.domain.items import Interaction
+from app.domain.round import DraftedDemonstration, Round
+
+Message = TypeVar("Message")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What became known of one user, for the recorder to write down."""
+
+    user_id: str
+    outcome: Outcome | None = None
+    interaction: Interaction | None = None
+    demonstrations: tuple[DraftedDemonstration, ...] = ()
+    rounds: tuple[Round, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotice:
+    """A message that is about a user and nothing else."""
+
+    user_id: str
+
+
+def pack(message: object) -> bytes:
+    """The JSON of a message dataclass."""
+    return orjson.dumps(message)
+
+
+def unpack(kind: type[Message], body: bytes) -> Message:
+    """The message in this JSON; raises pydantic.ValidationError where it is not one."""
+    message: Message = _adapter(kind).validate_json(body)
+    return message
+
+
+def pack_user(user_id: str) -> bytes:
+    """The JSON of a notice about a user."""
+    return pack(UserNotice(user_id))
+
+
+@lru_cache(maxsize=None)
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -1,0 +1,103 @@
+"""The Redis keyspace, the connection, and the scripts that change more than one key at once.
+
+| key                         | type   | holds                                                            | lives              |
+|-----------------------------|--------|------------------------------------------------------------------|--------------------|
+| lrgd:user:{user}            | hash   | v version, h history, p paths, a archives + replay + applied     | memory_ttl_s       |
+| lrgd:impression:{id}        | string | the impression as JSON, for joining feedback                     | attribution window |
+| lrgd:taken:{id}             | set    | identities of the feedback accepted on the impression            | attribution window |
+| lrgd:answer:{digest}        | string | the answer given to an Idempotency-Key                           | answer_ttl_s       |
+| lrgd:erased:{user}          | string | when the user was erased, ms; older messages are dropped         | one day            |
+| lrgd:stream:served          | stream | impressions, for the recorder                                    | stream_retention_s |
+| lrgd:stream:feedback        | stream | accepted feedback, for the scorer                                | after handling     |
+| lrgd:stream:outcome         | stream | outcomes, drafted demonstrations and rounds, for the recorder    | after handling     |
+| lrgd:stream:rebuild         | stream | users whose memory is missing or behind, for the sweeper         | after handling     |
+| lrgd:stream:erase           | stream | users to erase, for the sweeper                                  | after handling     |
+| lrgd:stream:dead            | stream | entries given up on, for `lrgd work --redrive`                   | until redriven     |
+
+Every stream entry has one field, `d`, which holds JSON. Scripts touch keys of several users' slots: one Redis (with
+replicas or Sentinel), not a cluster.
+"""
+
+from __future__ import annotations
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+PREFIX = "lrgd:"
+FIELD = "d"
+SERVED, FEEDBACK, OUTCOME = "lrgd:stream:served", "lrgd:stream:feedback", "lrgd:stream:outcome"
+REBUILD, ERASE, DEAD = "lrgd:stream:rebuild", "lrgd:stream:erase", "lrgd:stream:dead"
+
+# Stores the impression and tells the recorder, unless the Idempotency-Key has an answer already: then that answer.
+SERVE = """
+if KEYS[3] then
+  local answer = redis.call('GET', KEYS[3])
+  if answer then return answer end
+  redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4])
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('XADD', KEYS[2], '*', 'd', ARGV[1])
+return false
+"""
+
+# 1 accepted, 0 a repeat.
+ACCEPT = """
+if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('XADD', KEYS[2], '*', 'd', ARGV[2])
+return 1
+"""
+
+# 1 saved, 0 the version moved on, -1 the user was erased after the message that caused this save (ARGV[6], ms).
+# What the save makes known (ARGV[7]...) is published with it or not at all.
+SAVE = """
+local erased = redis.call('GET', KEYS[2])
+if erased and tonumber(erased) >= tonumber(ARGV[6]) then return -1 end
+local version = redis.call('HGET', KEYS[1], 'v') or '0'
+if version ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'v', tonumber(ARGV[1]) + 1, 'h', ARGV[2], 'p', ARGV[3], 'a', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+for i = 7, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
+return 1
+"""
+
+
+def user_key(user_id: str) -> str:
+    """Key of a user's memory."""
+    return f"lrgd:user:{user_id}"
+
+
+def impression_key(impression_id: str) -> str:
+    """Key of an impression."""
+    return f"lrgd:impression:{impression_id}"
+
+
+def taken_key(impression_id: str) -> str:
+    """Key of the feedback accepted on an impression."""
+    return f"lrgd:taken:{impression_id}"
+
+
+def answer_key(digest: str) -> str:
+    """Key of the answer to an Idempotency-Key."""
+    return f"lrgd:answer:{digest}"
+
+
+def erased_key(user_id: str) -> str:
+    """Key of a user's tombstone."""
+    return f"lrgd:erased:{user_id}"
+
+
+def open_redis(url: str, *, timeout_ms: int, connections: int = 64) -> Redis:
+    """A client that fails within `timeout_ms` and never retries by itself: its callers decide what a failure means."""
+    seconds = timeout_ms / 1000
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=seconds,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+    )
+    return Redis(connection_pool=pool)
