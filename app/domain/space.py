@@ -42,8 +42,9 @@ class Space:
 
     def rows(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """The row of each item number, -1 for numbers that this space does not hold."""
-        known = (numbers >= 0) & (numbers < len(self.row_of_number))
-        return np.where(known, self.row_of_number[np.where(known, numbers, 0)], np.int32(-1))
+        # as unsigned, negative numbers lie beyond the table too; what lies beyond clips to its end, which is a -1
+        found: NDArray[np.int32] = self.row_of_number.take(numbers.astype(np.uint32), mode="clip")
+        return found
 
     def recent(self, rows: NDArray[np.int32], at: int) -> NDArray[np.float32]:
         """log(1 + interactions in the 90 days before second `at`) of each row, [n] float32."""
@@ -52,7 +53,8 @@ class Space:
         base = rows.astype(np.int64) << 32
         until = np.searchsorted(self.arrivals, base + at)
         since = np.searchsorted(self.arrivals, base + max(at - TREND_SECONDS, 0))
-        return np.log1p(until - since).astype(np.float32)
+        counts: NDArray[np.float32] = np.log1p(until - since).astype(np.float32)
+        return counts
 
 
 def make_space(

@@ -1,0 +1,1 @@
+"""Drafters: a user's events in, lines of a demonstration out."""

@@ -1,0 +1,1 @@
+"""Rankers: a task and a demonstration in, scores out."""
