@@ -64,9 +64,13 @@ class Home:
     def private(self, folder: Path) -> Path:
         """`folder`, made if missing, for the servers' account alone."""
         folder.mkdir(mode=0o700, exist_ok=True)
-        if self.account is not None:
-            os.chown(folder, self.account.uid, self.account.gid)
-            make_reachable(folder)
+        account = self.account
+        if account is None:
+            return folder
+        make_reachable(folder)
+        if folder.stat().st_uid != account.uid:  # new, or a copy that root made
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
         return folder
 
 
@@ -76,7 +80,7 @@ def open_home(root: Path) -> Iterator[Home]:
     root = root.expanduser().resolve()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = (root / "lock").open("a+", encoding="ascii")
+        lock = (root / "lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise StartupError(f"the data folder {root} cannot be written: {error.strerror}") from error
     with lock:

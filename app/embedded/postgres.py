@@ -69,6 +69,7 @@ def _ensure_cluster(home: Home, programs: Path) -> None:
     """A complete cluster in its place: made beside it and renamed, so that an interrupted one is never used."""
     if home.postgres.exists():
         _check_version(home.postgres)
+        home.private(home.postgres)
         return
     if home.unfinished.exists():
         shutil.rmtree(home.unfinished)
