@@ -96,7 +96,8 @@ def test_lines_are_the_formulas(log: list[Event], items: list[int], now: int) ->
 
 def test_lines_of_a_known_log() -> None:
     drafter, items = drafter_of(LOG), [2, 1]
-    successors, neighbours = (drafted(drafter, each, items) for each in (Perspective.SUCCESSORS, Perspective.NEIGHBOURS))
+    successors = drafted(drafter, Perspective.SUCCESSORS, items)
+    neighbours = drafted(drafter, Perspective.NEIGHBOURS, items)
     assert successors == pytest.approx(slow_successors(LOG, 0, items), rel=1e-5)
     assert neighbours == pytest.approx(slow_neighbours(LOG, 0, items, 8), rel=1e-5)
 

@@ -67,4 +67,5 @@ def test_the_truncated_decomposition_is_the_exact_one_of_a_small_matrix() -> Non
 
 
 def test_rows_of_no_length_stay_zero() -> None:
-    np.testing.assert_allclose(unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])), [[0.6, 0.8], [0, 0]], rtol=1e-6)
+    rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(rows, np.array([[0.6, 0.8], [0.0, 0.0]]), rtol=1e-6)
