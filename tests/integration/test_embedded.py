@@ -29,12 +29,12 @@ from app.embedded import embedded_servers
 "".encode("idna")  # what Python loads late, it may not be allowed to read later
 if len(sys.argv) > 2:
     os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[2]))
-with embedded_servers(Path(sys.argv[1])) as servers:
-    print(servers.redis_url, servers.database_url, flush=True)
-    try:
+try:
+    with embedded_servers(Path(sys.argv[1])) as servers:
+        print(servers.redis_url, servers.database_url, flush=True)
         signal.pause()
-    except KeyboardInterrupt:
-        pass
+except KeyboardInterrupt:
+    print("stopped")
 """
 
 
