@@ -18,7 +18,7 @@ class Space:
     numbers        [N] int32     item number of each row, ascending
     item_ids       N strings     the caller's ids
     titles         N strings
-    collaborative  [N, dc] f32   unit rows; zero where an item has no interactions
+    collaborative  [N, dc] f32   unit rows, shorter where guessed from text alone, zero where nothing is known
     text           [N, dt] f32   unit rows; zero where nothing of the title is known
     popularity     [N] f32       z-score of log(1 + count)
     arrivals       [M] int64     sorted `row << 32 | second` of every interaction, for counts in a window

@@ -21,8 +21,9 @@ def collaborative_vectors(
         return np.zeros((size, min(DIMENSIONS, size)), dtype=np.float32)
     order = np.lexsort((times, users))
     left, values, right = truncated_svd(ppmi(cooccurrence(users[order], rows[order], size=size)), DIMENSIONS)
-    # where the matrix has a negative eigenvalue left and right differ in sign and cancel, which keeps it positive
-    return unit_rows((left + right) * np.sqrt(values))
+    # where the matrix has a negative eigenvalue left and right differ in sign and cancel, which keeps it positive;
+    # scaled by the full singular values: their square root lets the noisy last dimensions speak too loud
+    return unit_rows((left + right) * values)
 
 
 def cooccurrence(users: NDArray[np.int32], rows: NDArray[np.int32], *, size: int) -> sparse.csr_matrix:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.items import CatalogueItem
 from app.domain.space import Space, make_space
 from app.embeddings.fit import SECOND_BITS, standardised
+from app.embeddings.folding import guessed
 from app.embeddings.text import TextEncoder, text_of
 
 
@@ -42,8 +43,8 @@ def empty_space(version: str = "empty") -> Space:
 def extend(space: Space, encoder: TextEncoder | None, items: Sequence[CatalogueItem]) -> Space:
     """This space with `items` put in, retitled or deleted; items not mentioned stay. The old one is left as it is.
 
-    A new item gets its text vector and no collaborative one; a changed title moves the text vector only. Without an
-    encoder (before the first fit) text vectors are zero. Items equal to what the space holds cost nothing.
+    A new item gets its text vector and the collaborative one of its text neighbours; a changed title moves the text
+    vector only. Without an encoder (before the first fit) vectors are zero. Items that are held already cost nothing.
     """
     plan = _plan(space, items)
     if plan is None:
@@ -56,15 +57,19 @@ def extend(space: Space, encoder: TextEncoder | None, items: Sequence[CatalogueI
         text = text if text.shape[1] else np.zeros((len(plan), encoder.dimensions), dtype=np.float32)
         text[[place for place, _ in changed]] = vectors
     arrivals = _moved(space.arrivals, source, len(space))
+    counts = np.bincount(arrivals >> SECOND_BITS, minlength=len(plan))
+    collaborative = _carried(space.collaborative, source)
+    new = np.flatnonzero(source < 0)
+    collaborative[new] = guessed(new, collaborative=collaborative, text=text, counts=counts)
     return make_space(
         version=space.version,
         as_of=space.as_of,
         numbers=np.array([row.number for row in plan], dtype=np.int32),
         item_ids=[row.item.item.item_id if row.item else space.item_ids[row.source] for row in plan],
         titles=[row.item.item.title if row.item else space.titles[row.source] for row in plan],
-        collaborative=_carried(space.collaborative, source),
+        collaborative=collaborative,
         text=text,
-        popularity=standardised(np.bincount(arrivals >> SECOND_BITS, minlength=len(plan))),
+        popularity=standardised(counts),
         arrivals=arrivals,
     )
 

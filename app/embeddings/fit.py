@@ -12,6 +12,7 @@ from app.domain.items import CatalogueItem
 from app.domain.log import InteractionLog, make_log
 from app.domain.space import Space, make_space
 from app.embeddings.collaborative import collaborative_vectors
+from app.embeddings.folding import folded
 from app.embeddings.text import TextEncoder, fit_encoder, text_of
 
 SECOND_BITS = 32  # an arrival is `row << 32 | second`
@@ -46,15 +47,18 @@ def fit(
     rows = np.searchsorted(numbers, item_numbers).astype(np.int32)
     texts = [text_of(item.item) for item in alive]
     encoder = fit_encoder(texts)
+    text = encoder.encode(texts)
+    counts = np.bincount(rows, minlength=len(alive))
+    collaborative = collaborative_vectors(users, rows, times, size=len(alive))
     space = make_space(
         version=version,
         as_of=int(times.max(initial=0)),
         numbers=numbers,
         item_ids=[item.item.item_id for item in alive],
         titles=[item.item.title for item in alive],
-        collaborative=collaborative_vectors(users, rows, times, size=len(alive)),
-        text=encoder.encode(texts),
-        popularity=standardised(np.bincount(rows, minlength=len(alive))),
+        collaborative=folded(collaborative, text, counts),
+        text=text,
+        popularity=standardised(counts),
         arrivals=np.sort(rows.astype(np.int64) << SECOND_BITS | times),
     )
     return Model(space, encoder, make_log(user_ids, users, item_numbers, times))

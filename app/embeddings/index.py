@@ -10,7 +10,7 @@ from app.domain.space import Space
 from app.lrgd.kernel import cosine
 
 EVENTS = 6  # newest events compared with every item; the exact ranker reads 20
-GAMMA = 0.85
+GAMMA = 0.8
 TEXT = 0.3
 PRIOR = 0.01  # of popularity and of recent popularity alike
 _KERNEL = cosine(0.3)

@@ -14,7 +14,7 @@ class DualWeights:
     """
 
     events: int = 20  # newest events that are looked at
-    gamma: float = 0.85  # what an event counts against the next newer one
+    gamma: float = 0.8  # what an event counts against the next newer one
     tau: float = 0.3  # temperature of the collaborative kernel
     text: float = 0.3  # what likeness of text counts beside it
     tau_text: float = 0.3

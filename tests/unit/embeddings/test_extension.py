@@ -41,6 +41,8 @@ def test_a_new_item_ranks_by_its_text() -> None:
     assert space.row_of_id["i4"] == 2
     likeness = space.text @ space.text[2]
     assert likeness[:2].min() > 0.5 > likeness[3:].max()
+    company = space.collaborative @ space.collaborative[2]
+    assert company[:2].min() > 0.5 > company[3:].max()
     np.testing.assert_allclose(space.recent(np.arange(5, dtype=np.int32), 50), np.log([2, 2, 1, 2, 2]), rtol=1e-6)
     assert len(model.space) == 4
 
