@@ -13,6 +13,7 @@ LrgdError                     500 internal
 ├── BodyTooLarge              413 body_too_large
 ├── RateLimited               429 rate_limited
 ├── Unavailable               503 unavailable
+│   └── StoreDown             503 store_down (Redis or PostgreSQL cannot be reached)
 ├── ArtifactError             500 artifact (a fitted artifact is damaged or missing)
 ├── DatasetError              a data file is malformed: names file and line (command line only)
 └── StartupError              a server or setting is missing (command line only)
@@ -115,6 +116,12 @@ class Unavailable(LrgdError):
     """Something that this request cannot do without is down."""
 
     status, code, title = 503, "unavailable", "Temporarily unavailable"
+
+
+class StoreDown(Unavailable):
+    """Redis or PostgreSQL cannot be reached."""
+
+    code, title = "store_down", "A store is down"
 
 
 class ArtifactError(LrgdError):

@@ -99,7 +99,9 @@ class Outcome:
 
 def new_impression_id(now_ms: int) -> str:
     """A UUID version 7 of this millisecond, so that the id alone tells when (and in which partition) it was served."""
-    value = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    value = (
+        (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    )
     return str(uuid.UUID(int=value))
 
 

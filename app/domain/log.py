@@ -43,7 +43,9 @@ class InteractionLog:
         return self.places[max(start, end - limit) : end]
 
 
-def make_log(user_ids: list[str], users: NDArray[np.int32], items: NDArray[np.int32], times: NDArray[np.int64]) -> InteractionLog:
+def make_log(
+    user_ids: list[str], users: NDArray[np.int32], items: NDArray[np.int32], times: NDArray[np.int64]
+) -> InteractionLog:
     """A log from events in any order; `users` index `user_ids`, which need not be sorted."""
     names = np.array([name.encode() for name in user_ids], dtype=np.bytes_)
     ascending = np.argsort(names, kind="stable")

@@ -4,17 +4,22 @@ import fcntl
 import os
 import pwd
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from app.errors import StartupError
 
 SYSTEM_USER = "lrgd"
 READ = 0o444
 TRAVERSE = 0o001
+LATE_SECONDS = 5.0  # for the lock of a process that is no more
+POLL = 0.01  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +114,32 @@ def make_readable(tree: Path) -> None:
 
 def _hold(lock: IO[str], root: Path) -> None:
     """Takes the lock and writes our process id into it, for the error of whoever comes second."""
-    try:
-        # flock goes with the process, however it ends; children do not inherit it, Python's files close on exec
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    deadline = time.monotonic() + LATE_SECONDS
+    # flock goes with the process, however it ends; children do not inherit it, Python's files close on exec
+    while not _locked(lock):
         lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        raise StartupError(f"the data folder {root} is in use by process {holder}: stop it first") from None
+        holder = lock.read().strip()
+        # a holder that was killed while starting a server leaves the lock to that child until it is started
+        if _lives(holder) or time.monotonic() > deadline:
+            raise StartupError(f"the data folder {root} is in use by process {holder or 'unknown'}: stop it first")
+        time.sleep(POLL)
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(holder: str) -> bool:
+    """Whether a process id names a live process."""
+    return holder.isdigit() and psutil.pid_exists(int(holder))
 
 
 def _account(root: Path) -> Account | None:

@@ -37,7 +37,7 @@ def folded(collaborative: Floats, text: Floats, counts: NDArray[np.integer]) -> 
 def guessed(
     rows: NDArray[np.integer], *, collaborative: Floats, text: Floats, counts: NDArray[np.integer]
 ) -> Floats:
-    """Vectors [len(rows), d] of length UNSEEN, kernel means of the nearest other items that were taken; 0 without any."""
+    """Vectors [len(rows), d] of length UNSEEN, kernel means of the nearest other items that were taken."""
     guesses = np.zeros((len(rows), collaborative.shape[1]), dtype=np.float32)
     taught = np.flatnonzero((counts > 0) & collaborative.any(axis=1))
     teachers = np.sort(taught[np.argsort(-counts[taught], kind="stable")[:TEACHERS]])
@@ -54,7 +54,7 @@ def guessed(
 
 
 def _kernel_means(likeness: Floats, vectors: Floats) -> Floats:
-    """Sums over the nearest columns of exp((cos - 1)/TEMPERATURE) times their vectors, [n, d]; unlike ones are left out."""
+    """Sums over the nearest columns of exp((cos - 1)/TEMPERATURE) times their vectors, [n, d]; unlike ones do not count."""
     count = min(NEIGHBOURS, likeness.shape[1])
     nearest = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     near = np.take_along_axis(likeness, nearest, axis=1)

@@ -65,12 +65,14 @@ def _decode_paths(data: bytes) -> tuple[Path, ...]:
         raise ValueError(f"paths are in format {data[0]}, this version reads {FORMAT}")
     paths, offset = [], 2
     for _ in range(data[1]):
-        index, perspective, state, identity, version, *sums, rounds, count = _HEADER.unpack_from(data, offset)
+        index, perspective, state, identity, version, w, w2, e, e2, g, g2, rounds, count = _HEADER.unpack_from(
+            data, offset
+        )
         offset += _HEADER.size
         lines = np.frombuffer(data, dtype=LINE, count=count, offset=offset)
         offset += lines.nbytes
         demonstration = Demonstration(str(uuid.UUID(bytes=identity)), version, lines)
-        statistics = Statistics(*sums, rounds=rounds)
+        statistics = Statistics(w, w2, e, e2, g, g2, rounds)
         paths.append(Path(index, _PERSPECTIVES[perspective], demonstration, statistics, _STATES[state]))
     return tuple(paths)
 
@@ -106,12 +108,12 @@ def _decode_tail(
     offset += pool.nbytes
     archives: list[list[Archived]] = [[] for _ in range(k)]
     for _ in range(archived):
-        path, identity, version, *sums, rounds, count = _ARCHIVED.unpack_from(data, offset)
+        path, identity, version, w, w2, e, e2, g, g2, rounds, count = _ARCHIVED.unpack_from(data, offset)
         offset += _ARCHIVED.size
         lines = pool[np.frombuffer(data, dtype="<u2", count=count, offset=offset)]
         offset += 2 * count
         demonstration = Demonstration(str(uuid.UUID(bytes=identity)), version, lines)
-        archives[path].append(Archived(demonstration, Statistics(*sums, rounds=rounds)))
+        archives[path].append(Archived(demonstration, Statistics(w, w2, e, e2, g, g2, rounds)))
     replay = []
     for _ in range(replayed):
         item, at, count = _REPLAY.unpack_from(data, offset)
@@ -122,7 +124,9 @@ def _decode_tail(
     return tuple(tuple(archive) for archive in archives), tuple(replay), tuple(int(digest) for digest in digests)
 
 
-def _head_of(shown: Demonstration, statistics: Statistics) -> tuple[bytes, int, float, float, float, float, float, float, int]:
+def _head_of(
+    shown: Demonstration, statistics: Statistics
+) -> tuple[bytes, int, float, float, float, float, float, float, int]:
     s = statistics
     sums = (s.weight, s.weight_squared, s.effect, s.effect_squared, s.gain, s.gain_squared)
     return uuid.UUID(shown.demonstration_id).bytes, shown.version, *sums, s.rounds

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 from redis.asyncio import Redis
 
 from app.domain.memory import Memory, ServingMemory
 from app.stores import codec
-from app.stores.redis import OUTCOME, SAVE, answer_key, erased_key, user_key
+from app.stores.guard import Guard
+from app.stores.redis import OUTCOME, SAVE, Call, Script, answer_key, erased_key, user_key
 
 
 class Saved(IntEnum):
@@ -34,49 +36,57 @@ class Save:
 class MemoryStore:
     """Memories of all users."""
 
-    def __init__(self, redis: Redis, *, ttl_s: int) -> None:
+    def __init__(self, redis: Redis, guard: Guard, *, ttl_s: int) -> None:
         self._redis = redis
+        self._guard = guard
         self._ttl_s = ttl_s
-        self._save = redis.register_script(SAVE)
+        self._save = Script(redis, SAVE)
 
     async def serving(self, user_id: str, *, answer: str | None = None) -> tuple[ServingMemory | None, bytes | None]:
         """What a request needs of a memory, and the stored answer to its Idempotency-Key; one round trip."""
-        if answer is None:
-            fields, stored = await self._redis.hmget(user_key(user_id), ("v", "h", "p")), None
-        else:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hmget(user_key(user_id), ("v", "h", "p"))
-            pipeline.get(answer_key(answer))
-            fields, stored = await pipeline.execute()
-        version, history, paths = fields
-        return (None if version is None else codec.decode_serving(int(version), history, paths)), stored
+        async with self._guard:
+            if answer is None:
+                fields, stored = await self._redis.hmget(user_key(user_id), ("v", "h", "p")), None
+            else:
+                pipeline = self._redis.pipeline(transaction=False)
+                pipeline.hmget(user_key(user_id), ("v", "h", "p"))
+                pipeline.get(answer_key(answer))
+                fields, stored = await pipeline.execute()
+        version, history, paths = cast("list[bytes | None]", fields)
+        if version is None or history is None or paths is None:
+            return None, stored
+        return codec.decode_serving(int(version), history, paths), stored
 
     async def load(self, user_ids: Sequence[str]) -> dict[str, Memory]:
         """The whole memories of those of these users that have one; one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
         for user_id in user_ids:
             pipeline.hmget(user_key(user_id), ("v", "h", "p", "a"))
-        found = zip(user_ids, await pipeline.execute(), strict=True)
+        async with self._guard:
+            found = zip(user_ids, await pipeline.execute(), strict=True)
         return {user: codec.decode(int(v), h, p, a) for user, (v, h, p, a) in found if v is not None}
 
     async def save(self, saves: Sequence[Save]) -> list[Saved]:
         """Saves each memory whose stored version is still the one it was read at; one round trip."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for each in saves:
-            fields = codec.encode(each.memory)
-            keys = (user_key(each.user_id), erased_key(each.user_id), OUTCOME)
-            arguments = (each.memory.version, *fields, self._ttl_s, each.caused_at_ms, *each.messages)
-            self._save(keys=keys, args=arguments, client=pipeline)
-        return [Saved(result) for result in await pipeline.execute()]
+        calls = [self._call(each) for each in saves]
+        async with self._guard:
+            return [Saved(result) for result in await self._save.calls(calls)]
+
+    def _call(self, save: Save) -> Call:
+        fields = codec.encode(save.memory)
+        keys = (user_key(save.user_id), erased_key(save.user_id), OUTCOME)
+        return keys, (save.memory.version, *fields, self._ttl_s, save.caused_at_ms, *save.messages)
 
     async def erase(self, user_id: str, *, now_ms: int) -> None:
         """Forgets a user, and refuses what older messages would write of them."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.set(erased_key(user_id), now_ms, ex=86_400)
         pipeline.delete(user_key(user_id))
-        await pipeline.execute()
+        async with self._guard:
+            await pipeline.execute()
 
     async def erased_since(self, user_ids: Sequence[str]) -> dict[str, int]:
         """When each of these users was erased (ms), for those that were."""
-        marks = await self._redis.mget([erased_key(user_id) for user_id in user_ids])
+        async with self._guard:
+            marks = await self._redis.mget([erased_key(user_id) for user_id in user_ids])
         return {user: int(mark) for user, mark in zip(user_ids, marks, strict=True) if mark is not None}

@@ -20,14 +20,24 @@ replicas or Sentinel), not a cluster.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from app.stores.guard import Guard
 
 PREFIX = "lrgd:"
 FIELD = "d"
 SERVED, FEEDBACK, OUTCOME = "lrgd:stream:served", "lrgd:stream:feedback", "lrgd:stream:outcome"
 REBUILD, ERASE, DEAD = "lrgd:stream:rebuild", "lrgd:stream:erase", "lrgd:stream:dead"
+
+Argument = str | bytes | int
+Call = tuple[Sequence[str], Sequence[Argument]]  # keys, arguments
 
 # Stores the impression and tells the recorder, unless the Idempotency-Key has an answer already: then that answer.
 SERVE = """
@@ -63,6 +73,11 @@ return 1
 """
 
 
+def redis_guard(*, rest_s: float) -> Guard:
+    """The guard of everything that talks to Redis."""
+    return Guard("redis", (RedisError, OSError, TimeoutError), rest_s=rest_s)
+
+
 def user_key(user_id: str) -> str:
     """Key of a user's memory."""
     return f"lrgd:user:{user_id}"
@@ -86,6 +101,36 @@ def answer_key(digest: str) -> str:
 def erased_key(user_id: str) -> str:
     """Key of a user's tombstone."""
     return f"lrgd:erased:{user_id}"
+
+
+class Script:
+    """A Lua script on the server, one round trip a call; a server that does not know it yet is taught it once."""
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._redis = redis
+        self._text = text
+        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def call(self, call: Call) -> Any:  # noqa: ANN401 - what a script returns is its own affair
+        """The script's answer."""
+        return (await self.calls([call]))[0]
+
+    async def calls(self, calls: Sequence[Call]) -> list[Any]:
+        """The answers of many calls, in one round trip."""
+        try:
+            return await self._evaluate(calls)
+        except NoScriptError:  # then none of them has run
+            await self._redis.script_load(self._text)
+            return await self._evaluate(calls)
+
+    async def _evaluate(self, calls: Sequence[Call]) -> list[Any]:
+        if len(calls) == 1:  # a pipeline of one costs more than the command
+            keys, arguments = calls[0]
+            return [await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)]
+        pipeline = self._redis.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipeline.evalsha(self._sha, len(keys), *keys, *arguments)
+        return list(await pipeline.execute())
 
 
 def open_redis(url: str, *, timeout_ms: int, connections: int = 64) -> Redis:

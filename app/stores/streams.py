@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import cast
 
 from redis.asyncio import Redis
 
 from app.domain.impression import Feedback, Impression
 from app.stores import messages
+from app.stores.guard import Guard
 from app.stores.redis import (
     ACCEPT,
     ERASE,
@@ -17,6 +19,8 @@ from app.stores.redis import (
     REBUILD,
     SERVE,
     SERVED,
+    Argument,
+    Script,
     answer_key,
     impression_key,
     taken_key,
@@ -33,12 +37,13 @@ class Accepted(IntEnum):
 class Streams:
     """Impressions and feedback on their way to the workers."""
 
-    def __init__(self, redis: Redis, *, window_s: int, answer_ttl_s: int) -> None:
+    def __init__(self, redis: Redis, guard: Guard, *, window_s: int, answer_ttl_s: int) -> None:
         self._redis = redis
+        self._guard = guard
         self._window_s = window_s
         self._answer_ttl_s = answer_ttl_s
-        self._serve = redis.register_script(SERVE)
-        self._accept = redis.register_script(ACCEPT)
+        self._serve = Script(redis, SERVE)
+        self._accept = Script(redis, ACCEPT)
 
     async def serve(self, impression: Impression, *, answer: tuple[str, bytes] | None = None) -> bytes | None:
         """Stores an impression and tells the recorder; one round trip.
@@ -47,27 +52,34 @@ class Streams:
         same key was faster nothing is stored and its answer is returned.
         """
         keys = [impression_key(impression.impression_id), SERVED]
-        arguments: list[str | bytes | int] = [messages.pack(impression), self._window_s]
+        arguments: list[Argument] = [messages.pack(impression), self._window_s]
         if answer is not None:
             keys.append(answer_key(answer[0]))
             arguments += [answer[1], self._answer_ttl_s]
-        earlier: bytes | None = await self._serve(keys=keys, args=arguments)
+        async with self._guard:
+            earlier: bytes | None = await self._serve.call((keys, arguments))
         return earlier
 
     async def accept(self, feedback: Sequence[Feedback]) -> list[Accepted]:
         """Takes feedback on known impressions for good, each once; one round trip."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for each in feedback:
-            keys = (taken_key(each.impression_id), FEEDBACK)
-            arguments = (each.event_id or each.key, messages.pack(each), self._window_s)
-            self._accept(keys=keys, args=arguments, client=pipeline)
-        return [Accepted(result) for result in await pipeline.execute()]
+        calls = [
+            (
+                (taken_key(each.impression_id), FEEDBACK),
+                (each.event_id or each.key, messages.pack(each), self._window_s),
+            )
+            for each in feedback
+        ]
+        if not calls:
+            return []
+        async with self._guard:
+            return [Accepted(result) for result in await self._accept.calls(calls)]
 
     async def impressions(self, impression_ids: Sequence[str]) -> dict[str, Impression]:
         """The impressions with these ids that are still in their attribution window; one round trip."""
-        found = await self._redis.mget([impression_key(each) for each in impression_ids])
+        async with self._guard:
+            found = await self._redis.mget([impression_key(each) for each in impression_ids])
         return {
-            impression_id: messages.unpack(Impression, body)
+            impression_id: messages.unpack(Impression, cast("bytes", body))
             for impression_id, body in zip(impression_ids, found, strict=True)
             if body is not None
         }
@@ -77,8 +89,10 @@ class Streams:
         pipeline = self._redis.pipeline(transaction=False)
         for user_id in user_ids:
             pipeline.xadd(REBUILD, {FIELD: messages.pack_user(user_id)})
-        await pipeline.execute()
+        async with self._guard:
+            await pipeline.execute()
 
     async def erase(self, user_id: str) -> None:
         """Asks the sweeper to erase what PostgreSQL holds of a user."""
-        await self._redis.xadd(ERASE, {FIELD: messages.pack_user(user_id)})
+        async with self._guard:
+            await self._redis.xadd(ERASE, {FIELD: messages.pack_user(user_id)})

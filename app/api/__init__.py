@@ -1,0 +1,1 @@
+"""The HTTP doors: validation in, contract out, nothing decided here."""

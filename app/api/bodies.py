@@ -1,0 +1,71 @@
+"""Long bodies: a JSON list, or NDJSON with one element a line; every fault is named by its index or line."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.api.problems import invalid
+from app.errors import FieldError, InvalidBody, InvalidRequest
+
+MOST = 10_000  # elements a call
+_NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+Element = TypeVar("Element", bound=BaseModel)
+
+
+async def elements(request: Request, kind: type[Element]) -> list[Element]:
+    """The elements of the body; raises InvalidRequest or InvalidBody and takes nothing of a body with a fault."""
+    body = await request.body()
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    rows = _lines(body) if content_type in _NDJSON else _list(body)
+    if not 1 <= len(rows) <= MOST:
+        raise InvalidRequest(f"send 1 to {MOST} elements, not {len(rows)}")
+    try:
+        return TypeAdapter(list[kind]).validate_python(rows)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise invalid(list(error.errors(include_url=False, include_context=False))) from error
+
+
+def body_of(kind: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI description of such a body."""
+    element = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    listed = {"type": "array", "items": element, "minItems": 1, "maxItems": MOST}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": listed, "example": [example]},
+                "application/x-ndjson": {
+                    "schema": {"type": "string"},
+                    "example": orjson.dumps(example).decode() + "\n",
+                },
+            },
+        }
+    }
+
+
+def _list(body: bytes) -> list[Any]:
+    try:
+        rows = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBody(f"{error} (for one element a line send Content-Type: application/x-ndjson)") from error
+    if not isinstance(rows, list):
+        raise InvalidRequest("body: a list is needed", errors=[FieldError(field="body", message="a list is needed")])
+    return rows
+
+
+def _lines(body: bytes) -> list[Any]:
+    rows = []
+    for number, line in enumerate(body.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            raise InvalidBody(
+                f"line {number}: {error}", errors=[FieldError(field=f"line {number}", message=str(error))]
+            ) from error
+    return rows

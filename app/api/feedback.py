@@ -1,0 +1,58 @@
+"""POST /feedback and /feedback/batch."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request
+
+from app.api.problems import documented
+from app.api.schemas import BatchReceipt, FeedbackReceipt, FeedbackRequest
+from app.api.security import needs
+from app.errors import UnknownImpression
+from app.serving.feedback import Report, feedback
+
+router = APIRouter(tags=["serving"], dependencies=[Depends(needs("serve"))])
+_EXAMPLE = {"impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f", "item_id": "15454", "event": "purchase"}
+
+
+@router.post("/feedback", status_code=202, responses=documented(401, 403, 404, 413, 422, 429, 503))
+async def post_feedback(
+    request: Request, body: Annotated[FeedbackRequest, Body(openapi_examples={"purchase": {"value": _EXAMPLE}})]
+) -> FeedbackReceipt:
+    """Takes feedback; it is durable once this answers 202."""
+    (receipt,) = await feedback(request.app.state.runtime, [_report(body)], now_s=int(time.time()))
+    if not receipt.known:
+        raise UnknownImpression(f"no impression {body.impression_id}")
+    return FeedbackReceipt(accepted=True, duplicate=receipt.duplicate)
+
+
+@router.post("/feedback/batch", status_code=202, responses=documented(401, 403, 413, 422, 429, 503))
+async def post_feedback_batch(
+    request: Request,
+    body: Annotated[
+        list[FeedbackRequest],
+        Body(min_length=1, max_length=500, openapi_examples={"one purchase": {"value": [_EXAMPLE]}}),
+    ],
+) -> list[BatchReceipt]:
+    """Takes up to 500 pieces of feedback, answered one by one in their order."""
+    receipts = await feedback(request.app.state.runtime, [_report(each) for each in body], now_s=int(time.time()))
+    return [
+        BatchReceipt(accepted=True, duplicate=receipt.duplicate)
+        if receipt.known
+        else BatchReceipt(accepted=False, duplicate=False, code="unknown_impression")
+        for receipt in receipts
+    ]
+
+
+def _report(body: FeedbackRequest) -> Report:
+    return Report(
+        impression_id=body.impression_id,
+        item_id=body.item_id,
+        event=body.event,
+        occurred_at=None if body.occurred_at is None else int(body.occurred_at.timestamp()),
+        position=body.position,
+        value=body.value,
+        event_id=body.event_id,
+    )

@@ -1,0 +1,52 @@
+"""GET /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from app.api.views import CheckView, ReadyView
+from app.runtime import Runtime
+
+router = APIRouter(tags=["operations"])
+
+
+class HealthView(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+@router.get("/healthz")
+async def get_healthz() -> HealthView:
+    """Whether the process runs; asks nothing else."""
+    return HealthView(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": ReadyView, "description": "Nothing can be recommended yet."}})
+async def get_readyz(request: Request, response: Response) -> ReadyView:
+    """Whether requests are answered, and what is missing; a missing store degrades, an empty catalogue does not serve."""
+    runtime: Runtime = request.app.state.runtime
+    model = runtime.live.current
+    checks = [CheckView(name=each.name, ok=each.ok, detail=each.detail) for each in await runtime.health.checks()]
+    detail = f"fitted {model.space.version}" if model.fitted else "no artifact yet: run lrgd fit"
+    checks.append(CheckView(name="model", ok=model.fitted, detail=detail))
+    ready = len(model.space) > 0
+    response.status_code = 200 if ready else 503
+    return ReadyView(
+        ready=ready,
+        degraded=not all(check.ok for check in checks),
+        items=len(model.space),
+        model=model.space.version if model.fitted else None,
+        rankers=[ranker.name for ranker in model.rankers],
+        checks=checks,
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def get_metrics() -> Response:
+    """Prometheus metrics of this process."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

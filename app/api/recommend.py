@@ -1,0 +1,82 @@
+"""POST /recommend."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from app.api.problems import documented
+from app.api.schemas import RecommendRequest, RecommendResponse
+from app.api.security import needs
+from app.serving.recommend import Ask, recommend
+
+router = APIRouter(tags=["serving"])
+_EXAMPLE: dict[str, Any] = {
+    "impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f",
+    "user_id": "u1",
+    "items": [
+        {
+            "item_id": "15454",
+            "title": "Portal 2",
+            "rank": 1,
+            "score": 0.83,
+            "because": [
+                {"kind": "history", "item_id": "14778", "weight": 0.41},
+                {"kind": "other", "item_id": None, "weight": 0.42},
+            ],
+        }
+    ],
+    "served_by": "dual",
+    "model": "20250406T120000-5e1f0c",
+    "path": 1,
+    "mixture": None,
+    "propensity": 0.62,
+    "demonstration": {
+        "id": "3f0c6f0e-6a64-4a5c-9a83-0d6d6c9b3f11",
+        "version": 4,
+        "lines": ["after Half-Life 2 chose Portal 2"],
+    },
+    "ignored": [{"item_id": "zz", "reason": "unknown"}],
+    "degraded": False,
+    "degraded_reasons": [],
+    "timings_ms": {"memory": 0.9, "rank": 0.2, "total": 2.1},
+}
+
+
+@router.post(
+    "/recommend",
+    dependencies=[Depends(needs("serve"))],
+    responses={
+        200: {"model": RecommendResponse, "content": {"application/json": {"example": _EXAMPLE}}},
+        **documented(401, 403, 413, 422, 429),
+    },
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                "application/json": {"example": {"user_id": "u1", "limit": 5, "candidates": ["15454", "14778"]}}
+            }
+        }
+    },
+)
+async def post_recommend(
+    request: Request,
+    body: RecommendRequest,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> Response:
+    """Ranks for a user; with the same Idempotency-Key from the same user the stored answer comes back."""
+    ask = Ask(
+        user_id=body.user_id,
+        started=time.monotonic(),
+        now_ms=int(time.time() * 1000),
+        limit=body.limit,
+        candidates=body.candidates,
+        history=body.history,
+        exclude=body.exclude,
+        path=body.path,
+        deadline_ms=body.deadline_ms,
+        at=None if body.at is None else int(body.at.timestamp()),
+        idempotency_key=idempotency_key,
+    )
+    return Response(await recommend(request.app.state.runtime, ask), media_type="application/json")

@@ -1,0 +1,103 @@
+"""Bringing a data set into the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from app.domain.items import Interaction, Item
+from app.evaluation.datasets import Row, read_interactions, read_items
+from app.stores.catalogue import Catalogue
+
+ITEMS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 200_000
+TRAIN = frozenset({"train"})
+
+Stage = Literal["checking", "items", "interactions"]
+Progress = Callable[[Stage, int, int], None]  # the stage, how many are done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What was found in a data set: its items, and of its interactions the new ones and those of unknown items."""
+
+    items: int
+    interactions: int
+    skipped_unknown_items: int
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """A data set that was read to its end without a fault."""
+
+    items: list[Item]
+    rows: int
+
+
+async def ingest_folder(
+    folder: Path,
+    catalogue: Catalogue,
+    *,
+    splits: Collection[str] | None = TRAIN,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Stores a data set; all is read before anything is stored, so a DatasetError leaves the catalogue as it was.
+
+    Of a data set with splits only `splits` are taken (None: all), the others are kept out for honest measuring. Taking
+    the same data set again changes nothing.
+    """
+    told = progress or _nobody
+    contents = await asyncio.to_thread(_checked, folder, splits)
+    told("checking", contents.rows, contents.rows)
+    numbers: dict[str, int] = {}
+    for start in range(0, len(contents.items), ITEMS_AT_ONCE):
+        chunk = contents.items[start : start + ITEMS_AT_ONCE]
+        await catalogue.upsert_items(chunk)
+        numbers |= await catalogue.numbers([item.item_id for item in chunk])
+        told("items", start + len(chunk), len(contents.items))
+    return await _store_rows(folder, catalogue, numbers, splits, contents=contents, told=told)
+
+
+async def _store_rows(
+    folder: Path,
+    catalogue: Catalogue,
+    numbers: dict[str, int],
+    splits: Collection[str] | None,
+    *,
+    contents: _Contents,
+    told: Progress,
+) -> IngestReport:
+    """Reads the rows a second time rather than hold them: a large data set has more of them than memory."""
+    rows = read_interactions(folder, splits=splits)
+    users: set[str] = set()
+    new = known = done = 0
+    while chunk := await asyncio.to_thread(_next_rows, rows):
+        kept = await asyncio.to_thread(_interactions, chunk, numbers)
+        users.update(each.user_id for each in kept)
+        new += await catalogue.copy_interactions(kept)
+        known += len(kept)
+        done += len(chunk)
+        told("interactions", done, contents.rows)
+    return IngestReport(len(numbers), new, done - known, len(users))
+
+
+def _checked(folder: Path, splits: Collection[str] | None) -> _Contents:
+    items = list({item.item_id: item for item in read_items(folder)}.values())
+    return _Contents(items, sum(1 for _ in read_interactions(folder, splits=splits)))
+
+
+def _next_rows(rows: Iterator[Row]) -> list[Row]:
+    return list(islice(rows, ROWS_AT_ONCE))
+
+
+def _interactions(rows: list[Row], numbers: dict[str, int]) -> list[Interaction]:
+    return [Interaction(row.user_id, numbers[row.item_id], row.at, row.kind) for row in rows if row.item_id in numbers]
+
+
+def _nobody(_stage: Stage, _done: int, _total: int) -> None:
+    """Tells no one."""

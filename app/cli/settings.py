@@ -1,0 +1,48 @@
+"""`lrgd settings`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import make_url
+
+from app.settings import Settings
+
+SECRET = frozenset({"api_keys"})
+
+
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table, for the documentation.")] = False,
+) -> None:
+    """Lists every setting with its value, default and meaning."""
+    current = Settings()
+    rows = [
+        (f"LRGD_{name.upper()}", _shown(name, getattr(current, name)), _default(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    if markdown:
+        typer.echo("| setting | default | meaning |\n|---|---|---|")
+        for name, _, default, meaning in rows:
+            typer.echo(f"| `{name}` | {default} | {meaning} |")
+        return
+    table = Table("setting", "value", "default", "meaning")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _default(value: object) -> str:
+    return "~/.lrgd" if str(value).endswith(".lrgd") else _shown("", value)
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if name in SECRET:
+        return "(set)"
+    if name.endswith("_url"):
+        return make_url(str(value)).render_as_string(hide_password=True)
+    return str(value)

@@ -1,0 +1,1 @@
+"""The two flows: answering a request and taking feedback, and what the workers share with them."""

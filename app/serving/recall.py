@@ -1,0 +1,67 @@
+"""What is known of a user when a request comes: one read of Redis, and PostgreSQL only where that has nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from app.domain.history import HISTORY_LIMIT, History
+from app.domain.memory import ServingMemory
+from app.domain.path import Path
+from app.errors import StoreDown
+from app.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A user's history and paths; both empty for one who was never seen."""
+
+    history: History
+    paths: tuple[Path, ...] = ()
+
+
+NOTHING = Recalled(History.empty())
+
+
+async def recall(
+    rt: Runtime, user_id: str, *, answer: str | None, inline: bool, deadline: float, reasons: list[str]
+) -> tuple[Recalled, bytes | None]:
+    """What is known of the user, and the stored answer to the request's Idempotency-Key (`answer`, its digest).
+
+    With the history `inline` the memory is not asked. What could not be read is named in `reasons`.
+    """
+    if inline and answer is None:
+        return NOTHING, None
+    memory, earlier, reached = await _remembered(rt, user_id, answer=answer, deadline=deadline)
+    if not reached:
+        reasons.append("memory_unavailable")
+    if inline or earlier is not None:
+        return NOTHING, earlier
+    if memory is not None:
+        return Recalled(memory.history, memory.paths), None
+    return await _recorded(rt, user_id, deadline=deadline, reasons=reasons, heal=reached), None
+
+
+async def _remembered(
+    rt: Runtime, user_id: str, *, answer: str | None, deadline: float
+) -> tuple[ServingMemory | None, bytes | None, bool]:
+    try:
+        async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
+            memory, earlier = await rt.memory.serving(user_id, answer=answer)
+    except (StoreDown, TimeoutError):
+        return None, None, False
+    return memory, earlier, True
+
+
+async def _recorded(rt: Runtime, user_id: str, *, deadline: float, reasons: list[str], heal: bool) -> Recalled:
+    wait = min(deadline - time.monotonic(), rt.settings.database_timeout_ms / 1000)
+    try:
+        async with asyncio.timeout(max(wait, 0.0)):
+            history = await rt.catalogue.history(user_id, limit=HISTORY_LIMIT)
+            if heal and len(history):
+                await rt.streams.rebuild([user_id])
+    except (StoreDown, TimeoutError):
+        reasons.append("history_unavailable")
+        return NOTHING
+    return Recalled(history)

@@ -1,0 +1,1 @@
+"""The processes that learn; `app` never imports them."""

@@ -1,0 +1,151 @@
+"""Consumer groups over Redis Streams: at least once, retried, dead-lettered, drained on stop.
+
+Every subscription is two subscribers of one group: a reader of new entries, and a claimer that takes over what a dead
+worker left unacknowledged. A batch that fails is tried entry by entry, so that a bad entry holds up nobody else; an
+entry that keeps failing goes to the dead letters. While a store is down nothing is given up on: the batch waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import stamina
+from faststream import AckPolicy
+from faststream.redis import RedisBroker, StreamSub
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from app import metrics
+from app.errors import StoreDown
+from app.log import get_logger
+from app.stores.dead import DeadLetter, DeadLetters
+from workers.entry import Entry
+
+_log = get_logger(__name__)
+_DATA = b"d"
+ATTEMPTS = 3  # of one entry before it is given up on
+OUTAGE_PATIENCE_S = 30.0  # a batch waits this long for a store, then lets go of its entries to be claimed again
+
+Handler = Callable[[Sequence[Entry]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Which worker handles which stream."""
+
+    worker: str
+    stream: str
+    handler: Handler
+
+
+def open_broker(url: str) -> RedisBroker:
+    """A broker that hands handlers the raw entries of a batch; stopping it waits for batches under way."""
+    return RedisBroker(
+        url, apply_types=False, graceful_timeout=20.0, logger=logging.getLogger("lrgd.broker"), log_level=logging.DEBUG
+    )
+
+
+def subscribe(
+    broker: RedisBroker, subscription: Subscription, dead: DeadLetters, *, batch_size: int, claim_idle_ms: int
+) -> None:
+    """Attaches a handler to its stream, as a reader and as a claimer."""
+
+    async def handle(entries: Sequence[Entry]) -> None:
+        await _handle(subscription, dead, entries)
+
+    consumer = f"{socket.gethostname()}-{os.getpid()}"
+    for idle in (None, claim_idle_ms):
+        source = StreamSub(
+            subscription.stream,
+            group=subscription.worker,
+            consumer=consumer,
+            batch=True,
+            max_records=batch_size,
+            last_id=">",
+            polling_interval=200,
+            min_idle_time=idle,
+        )
+        broker.subscriber(stream=source, ack_policy=AckPolicy.NACK_ON_ERROR, parser=_parse, decoder=_decode)(handle)
+
+
+async def create_group(redis: Redis, subscription: Subscription) -> None:
+    """Makes the worker's group at the start of the stream, so that nothing added before it is missed."""
+    try:
+        await redis.xgroup_create(subscription.stream, subscription.worker, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+async def _parse(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """FastStream's message without its envelope, which our entries do not have."""
+    parsed = await original({**message, "data": [{b"__data__": b"null"} for _ in message["data"]]})
+    parsed.raw_message = message
+    return parsed
+
+
+async def _decode(message: Any) -> list[Entry]:
+    raw = message.raw_message
+    pairs = zip(raw["message_ids"], raw["data"], strict=True)
+    return [Entry(entry_id.decode(), fields[_DATA]) for entry_id, fields in pairs if fields]
+
+
+async def _handle(subscription: Subscription, dead: DeadLetters, entries: Sequence[Entry]) -> None:
+    if not entries:  # a claimed entry that was trimmed meanwhile
+        return
+    begun = time.monotonic()
+    try:
+        await _patiently(subscription.handler, entries)
+    except StoreDown:
+        metrics.WORKER_MESSAGES.labels(subscription.worker, "put_off").inc(len(entries))
+        raise
+    except Exception as error:
+        _log.warning("batch_failed", worker=subscription.worker, entries=len(entries), error=repr(error))
+        for entry in entries:
+            await _one(subscription, dead, entry)
+    else:
+        metrics.WORKER_MESSAGES.labels(subscription.worker, "done").inc(len(entries))
+    metrics.WORKER_SECONDS.labels(subscription.worker).observe(time.monotonic() - begun)
+
+
+async def _patiently(handler: Handler, entries: Sequence[Entry]) -> None:
+    async for attempt in stamina.retry_context(
+        on=StoreDown, attempts=None, timeout=OUTAGE_PATIENCE_S, wait_initial=0.2, wait_max=5.0
+    ):
+        with attempt:
+            await handler(entries)
+
+
+async def _one(subscription: Subscription, dead: DeadLetters, entry: Entry) -> None:
+    try:
+        async for attempt in stamina.retry_context(on=_ours, attempts=ATTEMPTS, wait_initial=0.1, wait_max=2.0):
+            with attempt:
+                await _patiently(subscription.handler, [entry])
+    except StoreDown:
+        raise
+    except Exception as error:
+        _log.error("dead_letter", worker=subscription.worker, entry=entry.entry_id, error=repr(error))
+        metrics.WORKER_MESSAGES.labels(subscription.worker, "dead").inc()
+        metrics.DEAD_LETTERS.labels(subscription.worker).inc()
+        letter = DeadLetter(
+            stream=subscription.stream,
+            worker=subscription.worker,
+            entry_id=entry.entry_id,
+            body=entry.body.decode(errors="replace"),
+            error="".join(traceback.format_exception(error))[-4000:],
+            died_at=int(time.time()),
+        )
+        await dead.add(letter)
+    else:
+        metrics.WORKER_MESSAGES.labels(subscription.worker, "done").inc()
+
+
+def _ours(error: Exception) -> bool:
+    return not isinstance(error, StoreDown)

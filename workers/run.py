@@ -1,0 +1,99 @@
+"""The worker process: which workers run, what they do by the clock, and how they stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+from faststream import FastStream
+from prometheus_client import start_http_server
+from redis.asyncio import Redis
+
+from app.errors import StartupError
+from app.log import get_logger
+from app.runtime import Runtime
+from app.settings import Settings
+from app.stores.redis import ERASE, FEEDBACK, OUTCOME, REBUILD, SERVED
+from app.wiring import open_runtime
+from workers import fitter, recorder, scorer, sweeper
+from workers.broker import Subscription, create_group, open_broker, subscribe
+
+_log = get_logger(__name__)
+Worker = Literal["scorer", "recorder", "fitter", "sweeper"]
+WORKERS: tuple[Worker, ...] = get_args(Worker)
+SWEEP_S = 10.0
+WATCH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something a worker does by the clock."""
+
+    name: str
+    every_s: float
+    do: Callable[[], Awaitable[None]]
+
+
+def subscriptions(rt: Runtime, workers: Sequence[Worker]) -> list[Subscription]:
+    """What these workers read."""
+    every = [
+        Subscription("scorer", FEEDBACK, partial(scorer.score, rt)),
+        Subscription("recorder", SERVED, partial(recorder.record_impressions, rt)),
+        Subscription("recorder", OUTCOME, partial(recorder.record_outcomes, rt)),
+        Subscription("sweeper", REBUILD, partial(sweeper.rebuild, rt)),
+        Subscription("sweeper", ERASE, partial(sweeper.erase, rt)),
+    ]
+    return [each for each in every if each.worker in workers]
+
+
+def chores(rt: Runtime, workers: Sequence[Worker]) -> list[Chore]:
+    """What these workers do by the clock."""
+    due = []
+    if "fitter" in workers:
+        due.append(Chore("fit", rt.settings.fit_interval_s, partial(fitter.refit, rt)))
+    if "sweeper" in workers:
+        due.append(Chore("sweep", SWEEP_S, partial(sweeper.sweep, rt)))
+        due.append(Chore("watch", WATCH_S, partial(sweeper.watch, rt)))
+    return due
+
+
+async def work(settings: Settings, workers: Sequence[Worker]) -> None:
+    """Runs these workers until a signal; batches under way are finished first."""
+    if settings.redis_url is None:
+        raise StartupError("LRGD_REDIS_URL is not set")
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port)
+    async with open_runtime(settings, learns=True) as rt:
+        reading = subscriptions(rt, workers)
+        async with Redis.from_url(settings.redis_url) as redis:
+            for each in reading:
+                await create_group(redis, each)
+        broker = open_broker(settings.redis_url)
+        for each in reading:
+            subscribe(broker, each, rt.dead, batch_size=settings.batch_size, claim_idle_ms=settings.claim_idle_ms)
+        app = FastStream(broker, logger=None)
+        timers = [asyncio.create_task(_repeat(chore), name=chore.name) for chore in chores(rt, workers)]
+        _log.info("working", workers=list(workers))
+        try:
+            await app.run()
+        finally:
+            for timer in timers:
+                timer.cancel()
+            await asyncio.gather(*timers, return_exceptions=True)
+            _log.info("stopped")
+
+
+async def _repeat(chore: Chore) -> None:
+    failing: str | None = None
+    while True:
+        try:
+            await chore.do()
+            failing = None
+        except Exception as error:
+            if failing != repr(error):
+                _log.warning("chore_failed", chore=chore.name, error=repr(error))
+            failing = repr(error)
+        await asyncio.sleep(chore.every_s)
