@@ -54,7 +54,7 @@ def guessed(
 
 
 def _kernel_means(likeness: Floats, vectors: Floats) -> Floats:
-    """Sums over the nearest columns of exp((cos - 1)/TEMPERATURE) times their vectors, [n, d]; unlike ones do not count."""
+    """Sums over the nearest columns of exp((cos - 1)/TEMPERATURE) times their vectors, [n, d]; unlike ones count 0."""
     count = min(NEIGHBOURS, likeness.shape[1])
     nearest = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     near = np.take_along_axis(likeness, nearest, axis=1)
