@@ -96,10 +96,29 @@ def stop(processes: Sequence[psutil.Process]) -> None:
         for process in _outermost(alive) if farewell is not signal.SIGKILL else alive:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(farewell)
-        _, alive = psutil.wait_procs(alive, timeout=seconds)
+        alive = _remaining(alive, seconds=seconds)
         if not alive:
             return
     raise StartupError(f"these server processes cannot be stopped: {[process.pid for process in alive]}")
+
+
+def _remaining(processes: Sequence[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Those that still run when the time is up; none as soon as all have ended."""
+    deadline = time.monotonic() + seconds
+    alive = list(processes)
+    while alive := [process for process in alive if not _ended(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL)
+    return alive
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Whether it runs no more; in a container a zombie may stay for ever, as nobody asks for its exit status."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _outermost(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
@@ -116,7 +135,7 @@ def _outermost(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
 def _works_in(process: psutil.Process, folders: frozenset[str]) -> bool:
     """Whether this is a server program with one of the folders on its command line or as its working directory."""
     try:
-        if process.name() not in PROGRAMS or process.status() == psutil.STATUS_ZOMBIE:
+        if process.name() not in PROGRAMS or _ended(process):
             return False
         # PostgreSQL's own children rewrite their command line but stay in the folder
         return not folders.isdisjoint(process.cmdline()) or process.cwd() in folders

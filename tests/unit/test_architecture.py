@@ -52,14 +52,15 @@ MAY_IMPORT = {
     "app.main": LEAVES | {"app.api", "app.runtime", "app.wiring"},
     "app.cli": ANYTHING,
     "workers": LEARNING,
-    "workers.__main__": LEARNING | {"workers", "app.wiring"},
+    "workers.run": LEARNING | {"workers", "app.wiring"},  # where a worker process opens its Runtime
+    "workers.__main__": LEARNING | {"workers", "app.wiring", "app.cli"},
     "migrations": LEAVES | {"app.stores"},
 }
 
 # --- Libraries: the only places that may import them. ------------------------------------------------------------
 
 ARITHMETIC = ("app.lrgd", "app.domain", "app.rankers", "app.drafting", "app.embeddings", "app.evaluation")
-ARRAYS_PASS = ("app.serving", "app.runtime", "app.stores.codec", "app.cli", "workers")  # handed on, packed, shown
+ARRAYS_PASS = ("app.serving", "app.runtime", "app.stores", "app.cli", "workers")  # handed on, packed, shown
 OWNERS = {
     "fastapi": ("app.api", "app.main"),
     "starlette": ("app.api", "app.main"),
