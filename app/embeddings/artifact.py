@@ -36,6 +36,13 @@ SPACE_ARRAYS = ("numbers", "collaborative", "text", "popularity", "arrivals")
 SPACE_NAMES = ("item_ids", "titles")
 ENCODER_ARRAYS = ("weights", "projection")
 LOG_ARRAYS = ("user_ids", "user_start", "items", "times", "owners", "item_start", "places")
+SERVING_FILES = (
+    *(f"space.{name}.npy" for name in SPACE_ARRAYS),
+    *(f"space.{name}.json" for name in SPACE_NAMES),
+    *(f"encoder.{name}.npy" for name in ENCODER_ARRAYS),
+    "encoder.terms.json",
+)
+LOG_FILES = tuple(f"log.{name}.npy" for name in LOG_ARRAYS)
 _PREFIX: Mapping[type, str] = {Space: "space", TextEncoder: "encoder", InteractionLog: "log"}
 
 
@@ -67,7 +74,7 @@ def current_version(folder: Path) -> str | None:
 def load_serving(folder: Path, version: str) -> tuple[Space, TextEncoder]:
     """What answering needs, arrays mapped, not read; ArtifactError names the file that is missing or damaged."""
     target = _version_folder(folder, version)
-    manifest = _checked(target, parts=("space.", "encoder."))
+    manifest = _checked(target, names=SERVING_FILES)
     return _read_space(target, manifest), _read_encoder(target)
 
 
@@ -75,7 +82,7 @@ def load(folder: Path, version: str) -> Model:
     """The whole model with its log; ArtifactError names the file that is missing or damaged."""
     space, encoder = load_serving(folder, version)
     target = _version_folder(folder, version)
-    _checked(target, parts=("log.",))
+    _checked(target, names=LOG_FILES)
     log = InteractionLog(**{name: read_array(target / f"log.{name}.npy") for name in LOG_ARRAYS})
     return Model(space, encoder, log)
 
@@ -137,16 +144,16 @@ def _make_current(folder: Path, version: str) -> None:
     flush_folder(folder)
 
 
-def _checked(folder: Path, *, parts: tuple[str, ...]) -> Mapping[str, Any]:
-    """The manifest, after every file of these parts was found as it says."""
+def _checked(folder: Path, *, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """The manifest, after each of these files was found as it says."""
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ArtifactError(f"{folder / MANIFEST}: not a manifest of format {FORMAT}")
     files = manifest.get("files")
     if not isinstance(files, dict) or not isinstance(manifest.get("as_of"), int):
         raise ArtifactError(f"{folder / MANIFEST}: says nothing of files or times")
-    for name, expected in files.items():
-        if name.startswith(parts) and sha256(folder / name) != expected.get("sha256"):
+    for name in names:
+        if files.get(name, {}).get("sha256") != sha256(folder / name):
             raise ArtifactError(f"{folder / name}: differs from its checksum in {MANIFEST}")
     return manifest
 
