@@ -22,20 +22,17 @@ def strongest(
     limit = min(limit, parts.shape[1])
     if limit <= 0:
         return [[Reason("other", score)] for score in scores.tolist()]
-    rows = np.arange(len(parts))[:, None]
-    size = np.abs(parts)
-    top = size.argpartition(parts.shape[1] - limit, axis=1)[:, -limit:]
-    top = top[rows, (-size[rows, top]).argsort(axis=1)]
-    weights = parts[rows, top]
+    top = np.abs(parts).argsort(axis=1)[:, : -limit - 1 : -1]
+    weights = parts[np.arange(len(parts))[:, None], top]
     listed = zip(top.tolist(), weights.tolist(), scores.tolist(), strict=True)
     return [_reasons(columns, values, score, sources) for columns, values, score in listed]
 
 
 def _reasons(columns: list[int], weights: list[float], score: float, sources: Sequence[Source]) -> list[Reason]:
-    reasons = [
-        Reason(sources[column][0], weight, sources[column][1])
-        for column, weight in zip(columns, weights, strict=True)
-        if weight
-    ]
+    reasons = []
+    for column, weight in zip(columns, weights, strict=True):
+        if weight:
+            kind, item = sources[column]
+            reasons.append(Reason(kind, weight, item))
     reasons.append(Reason("other", score - sum(weights)))
     return reasons
