@@ -1,4 +1,4 @@
-"""Bringing a data set into the catalogue."""
+"""`lrgd ingest`: brings a data set into the catalogue."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from app.cli.servers import servers
 from app.domain.items import Interaction, Item
 from app.evaluation.datasets import Row, read_interactions, read_items
+from app.log import configure_logging
+from app.settings import Settings
 from app.stores.catalogue import Catalogue
+from app.stores.database import open_engine
 
 ITEMS_AT_ONCE = 10_000
 ROWS_AT_ONCE = 200_000
 TRAIN = frozenset({"train"})
 
 Stage = Literal["checking", "items", "interactions"]
-Progress = Callable[[Stage, int, int], None]  # the stage, how many are done, of how many
+Watcher = Callable[[Stage, int, int], None]  # the stage, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,29 @@ class _Contents:
     rows: int
 
 
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="A data set: lrgd's own format, Amazon 2018 or MovieLens.")],
+    all_splits: Annotated[
+        bool, typer.Option("--all-splits", help="Take valid and test rows as well as train.")
+    ] = False,
+) -> None:
+    """Stores a data set's items and interactions; taking it again changes nothing."""
+    settings = Settings()
+    configure_logging("console", "warning")
+    with servers(settings) as located:
+        report = asyncio.run(_ingest(located, folder, None if all_splits else TRAIN))
+    Console().print(
+        f"{report.items:,} items, {report.interactions:,} new interactions of {report.users:,} users; "
+        f"{report.skipped_unknown_items:,} left out because their item is not among the items"
+    )
+
+
 async def ingest_folder(
     folder: Path,
     catalogue: Catalogue,
     *,
     splits: Collection[str] | None = TRAIN,
-    progress: Progress | None = None,
+    progress: Watcher | None = None,
 ) -> IngestReport:
     """Stores a data set; all is read before anything is stored, so a DatasetError leaves the catalogue as it was.
 
@@ -63,6 +88,22 @@ async def ingest_folder(
     return await _store_rows(folder, catalogue, numbers, splits, contents=contents, told=told)
 
 
+async def _ingest(settings: Settings, folder: Path, splits: Collection[str] | None) -> IngestReport:
+    """The report of an ingest whose progress is shown."""
+    engine = open_engine(str(settings.database_url), pool_size=2)
+    shown = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True))
+    try:
+        with shown:
+            task = shown.add_task("checking", total=None)
+
+            def watch(stage: Stage, done: int, total: int) -> None:
+                shown.update(task, description=stage, completed=done, total=total)
+
+            return await ingest_folder(folder, Catalogue(engine), splits=splits, progress=watch)
+    finally:
+        await engine.dispose()
+
+
 async def _store_rows(
     folder: Path,
     catalogue: Catalogue,
@@ -70,7 +111,7 @@ async def _store_rows(
     splits: Collection[str] | None,
     *,
     contents: _Contents,
-    told: Progress,
+    told: Watcher,
 ) -> IngestReport:
     """Reads the rows a second time rather than hold them: a large data set has more of them than memory."""
     rows = read_interactions(folder, splits=splits)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.history import EVENT, History
 from app.domain.items import CatalogueItem, Interaction, Item
+from app.errors import UnknownUser
 from app.stores import bulk, tables
 from app.stores.bulk import FitInput
 from app.stores.clock import moment
@@ -63,6 +64,11 @@ _ADD = text(
     " SELECT user_id, to_timestamp(at), item, kind FROM unnest(CAST(:users AS text[]), CAST(:times AS bigint[]),"
     " CAST(:items AS int[]), CAST(:kinds AS smallint[])) AS given(user_id, at, item, kind)"
     " ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"
+)
+_EXAMPLE = text(
+    """WITH someone AS (SELECT user_id FROM interactions GROUP BY user_id ORDER BY abs(count(*) - 12), user_id LIMIT 1)
+SELECT user_id, item_id FROM someone JOIN interactions USING (user_id) JOIN items ON number = item
+WHERE deleted_at IS NULL ORDER BY occurred_at DESC, item DESC LIMIT 1"""
 )
 _SINCE = text("SELECT count(*) FROM interactions WHERE recorded_at > :since")
 
@@ -145,6 +151,14 @@ class Catalogue:
         """How many interactions have been recorded after a moment."""
         async with transaction(self.engine, self._guard) as connection:
             return int((await connection.execute(_SINCE, {"since": since})).scalar_one())
+
+    async def example(self) -> tuple[str, str]:
+        """A user with about a dozen events and the newest of their items, to show; raises UnknownUser without any."""
+        async with transaction(self.engine, self._guard) as connection:
+            row = (await connection.execute(_EXAMPLE)).one_or_none()
+        if row is None:
+            raise UnknownUser("no interaction is stored yet")
+        return row.user_id, row.item_id
 
 
 async def insert_interactions(connection: AsyncConnection, interactions: Sequence[Interaction]) -> int:

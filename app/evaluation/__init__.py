@@ -1,0 +1,1 @@
+"""Measuring: data sets, protocols and measures."""
