@@ -14,7 +14,7 @@ _LOCK = 0x6C72_6764_0002  # serialises the makers of partitions
 _PARTITION = re.compile(rf"^(?:{'|'.join(PARTITIONED)})_(?:past|\d{{4}}_\d{{2}})$")
 _UPPER_BOUND = re.compile(r"TO \('(\d{4}-\d{2}-\d{2})")
 _CHILDREN = text(
-    "SELECT child.relname, pg_get_expr(child.relpartbound, child.oid) FROM pg_inherits"
+    "SELECT child.relname, pg_get_expr(child.relpartbound, child.oid) AS bounds FROM pg_inherits"
     " JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = CAST(:table AS regclass)"
 )
 
@@ -60,7 +60,7 @@ def ensure_partitions(connection: Connection, table: str, months: Iterable[date]
 
 
 def _missing(connection: Connection, table: str, months: set[date]) -> set[date]:
-    children: dict[str, str] = dict(connection.execute(_CHILDREN, {"table": table}).tuples().all())
+    children = {row.relname: row.bounds for row in connection.execute(_CHILDREN, {"table": table})}
     past = _UPPER_BOUND.search(children.get(f"{table}_past", ""))
     live_from = date.fromisoformat(past.group(1)) if past else date.min
     return {month for month in months if month >= live_from and _name(table, month) not in children}
