@@ -31,8 +31,10 @@ _READ = text(
     "SELECT user_id, string_agg(int4send(item) || timestamptz_send(occurred_at), '') AS events"
     " FROM interactions WHERE kind = ANY(:kinds) GROUP BY user_id"
 )
-# a transaction that is still open may yet show rows recorded since it began
-_SETTLED = text("SELECT least(now(), min(xact_start)) FROM pg_stat_activity WHERE datname = current_database()")
+# A transaction that is still open may yet show rows, and these carry the moment when it began.
+_SETTLED = text(
+    "SELECT min(xact_start) - interval '1 microsecond' FROM pg_stat_activity WHERE datname = current_database()"
+)
 
 
 @dataclass(frozen=True, slots=True)
