@@ -18,7 +18,7 @@ from app.errors import UnknownUser
 from app.stores import bulk, tables
 from app.stores.bulk import FitInput
 from app.stores.clock import moment
-from app.stores.database import database_guard, transaction
+from app.stores.database import database_guard, reading, transaction
 from app.stores.guard import Guard
 from app.stores.partitions import Months
 
@@ -108,19 +108,19 @@ class Catalogue:
 
     async def changed_since(self, since: datetime | None) -> tuple[list[CatalogueItem], datetime]:
         """Items changed or deleted after a moment (None: all there ever were), and the moment to ask from next."""
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             query, given = (_ALL, {}) if since is None else (_CHANGED, {"since": since})
             return _changes(await connection.execute(query, given), since)
 
     async def numbers(self, item_ids: Sequence[str]) -> dict[str, int]:
         """The number of each item that there is or was, by its id."""
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             rows = await connection.execute(_NUMBERS, {"item_ids": list(item_ids)})
             return {row.item_id: row.number for row in rows}
 
     async def history(self, user_id: str, limit: int) -> History:
         """The newest `limit` events of a user."""
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             rows = (await connection.execute(_HISTORY, {"user_id": user_id, "limit": limit})).all()
         return History.empty().merged(np.array([tuple(row) for row in rows], dtype=EVENT))
 
@@ -149,12 +149,12 @@ class Catalogue:
 
     async def interactions_since(self, since: datetime) -> int:
         """How many interactions have been recorded after a moment."""
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             return int((await connection.execute(_SINCE, {"since": since})).scalar_one())
 
     async def example(self) -> tuple[str, str]:
         """A user with about a dozen events and the newest of their items, to show; raises UnknownUser without any."""
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             row = (await connection.execute(_EXAMPLE)).one_or_none()
         if row is None:
             raise UnknownUser("no interaction is stored yet")

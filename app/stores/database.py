@@ -64,3 +64,10 @@ async def transaction(engine: AsyncEngine, guard: Guard) -> AsyncIterator[AsyncC
     """A connection in a transaction that commits at the end; raises StoreDown when the server cannot be reached."""
     async with guard, engine.begin() as connection:
         yield connection
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine, guard: Guard) -> AsyncIterator[AsyncConnection]:
+    """A connection for one query, which is a transaction by itself: that saves two of three round trips."""
+    async with guard, engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")

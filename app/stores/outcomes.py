@@ -18,7 +18,7 @@ from app.stores import records, tables
 from app.stores.bulk import days_of
 from app.stores.catalogue import insert_interactions
 from app.stores.clock import moment_of_ms
-from app.stores.database import database_guard, transaction
+from app.stores.database import database_guard, reading, transaction
 from app.stores.guard import Guard
 from app.stores.partitions import Months
 
@@ -106,7 +106,7 @@ class Outcomes:
             return []
         # the moment inside the id, so that only its own month is searched
         wanted = select(table).where(table.c.impression_id.in_(list(keys)), table.c.served_at.in_(set(keys.values())))
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             return [records.impression(row) for row in (await connection.execute(wanted)).mappings()]
 
     async def user_outcomes(self, user_id: str, limit: int) -> list[Outcome]:
@@ -118,7 +118,7 @@ class Outcomes:
             .order_by(table.c.at.desc(), table.c.impression_id.desc(), table.c.item_id, table.c.event)
             .limit(limit)
         )
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             return [records.outcome(row) for row in (await connection.execute(newest)).mappings()]
 
     async def user_rounds(self, user_id: str, limit: int) -> list[Round]:
@@ -130,7 +130,7 @@ class Outcomes:
             .order_by(table.c.at.desc(), table.c.round.desc(), table.c.path, table.c.demonstration_id)
             .limit(limit)
         )
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             return [records.round_of(row) for row in (await connection.execute(newest)).mappings()]
 
     async def user_demonstrations(self, user_id: str, limit: int) -> list[DraftedDemonstration]:
@@ -142,7 +142,7 @@ class Outcomes:
             .order_by(table.c.created_at.desc(), table.c.path, table.c.version.desc())
             .limit(limit)
         )
-        async with transaction(self.engine, self._guard) as connection:
+        async with reading(self.engine, self._guard) as connection:
             return [records.demonstration(row) for row in (await connection.execute(newest)).mappings()]
 
     async def close_expired(self, now: datetime, window: timedelta, limit: int) -> int:
@@ -177,6 +177,8 @@ async def _add(connection: AsyncConnection, table: Table, rows: Iterable[records
 
 async def _add_outcomes(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> int:
     """How many of these outcomes were new; their impressions count as closed, not as silent."""
+    if not outcomes:
+        return 0
     keys = _keys(sorted({each.impression_id for each in outcomes if each.event != NO_EVENT}))
     given = {"ids": list(keys), "moments": list(keys.values())}
     await connection.execute(_ANSWERED, given)
