@@ -91,7 +91,7 @@ async def follow(live: LiveArtifact, *, every_s: float) -> None:
         try:
             await live.refresh()
             failing = None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - serving goes on with the model there is
             if failing != repr(error):
                 _log.warning("model_refresh_failed", error=repr(error))
             failing = repr(error)

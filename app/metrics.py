@@ -1,6 +1,6 @@
 """Every metric of the service, with its meaning; none carries a user or an item in its labels."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 _LATENCY = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _UNIT = tuple(step / 10 for step in range(11))
@@ -50,3 +50,9 @@ ARTIFACT_AS_OF = Gauge(
 )
 CATALOGUE_ITEMS = Gauge("lrgd_catalogue_items", "Items that can be recommended.")
 FIT_SECONDS = Gauge("lrgd_fit_seconds", "Seconds the last fit took.")
+
+
+def expose(port: int) -> None:
+    """Serves this process's metrics on a port of its own; 0 serves them nowhere."""
+    if port:
+        start_http_server(port)

@@ -75,23 +75,25 @@ def subscribe(
         broker.subscriber(stream=source, ack_policy=AckPolicy.NACK_ON_ERROR, parser=_parse, decoder=_decode)(handle)
 
 
-async def create_group(redis: Redis, subscription: Subscription) -> None:
-    """Makes the worker's group at the start of the stream, so that nothing added before it is missed."""
-    try:
-        await redis.xgroup_create(subscription.stream, subscription.worker, id="0", mkstream=True)
-    except ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
+async def create_groups(url: str, subscriptions: Sequence[Subscription]) -> None:
+    """Makes each worker's group at the start of its stream, so that nothing added before it is missed."""
+    async with Redis.from_url(url) as redis:
+        for each in subscriptions:
+            try:
+                await redis.xgroup_create(each.stream, each.worker, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
 
 
-async def _parse(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+async def _parse(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401 - FastStream's
     """FastStream's message without its envelope, which our entries do not have."""
     parsed = await original({**message, "data": [{b"__data__": b"null"} for _ in message["data"]]})
     parsed.raw_message = message
     return parsed
 
 
-async def _decode(message: Any) -> list[Entry]:
+async def _decode(message: Any) -> list[Entry]:  # noqa: ANN401 - FastStream's
     raw = message.raw_message
     pairs = zip(raw["message_ids"], raw["data"], strict=True)
     return [Entry(entry_id.decode(), fields[_DATA]) for entry_id, fields in pairs if fields]
@@ -106,7 +108,7 @@ async def _handle(subscription: Subscription, dead: DeadLetters, entries: Sequen
     except StoreDown:
         metrics.WORKER_MESSAGES.labels(subscription.worker, "put_off").inc(len(entries))
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - one bad entry must not stop the others
         _log.warning("batch_failed", worker=subscription.worker, entries=len(entries), error=repr(error))
         for entry in entries:
             await _one(subscription, dead, entry)
@@ -130,7 +132,7 @@ async def _one(subscription: Subscription, dead: DeadLetters, entry: Entry) -> N
                 await _patiently(subscription.handler, [entry])
     except StoreDown:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - that is what dead letters are for
         _log.error("dead_letter", worker=subscription.worker, entry=entry.entry_id, error=repr(error))
         metrics.WORKER_MESSAGES.labels(subscription.worker, "dead").inc()
         metrics.DEAD_LETTERS.labels(subscription.worker).inc()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
-from typing import Literal, get_args
 
 from faststream import FastStream
-from prometheus_client import start_http_server
-from redis.asyncio import Redis
 
+from app import metrics
 from app.errors import StartupError
 from app.log import get_logger
 from app.runtime import Runtime
@@ -19,11 +18,20 @@ from app.settings import Settings
 from app.stores.redis import ERASE, FEEDBACK, OUTCOME, REBUILD, SERVED
 from app.wiring import open_runtime
 from workers import fitter, recorder, scorer, sweeper
-from workers.broker import Subscription, create_group, open_broker, subscribe
+from workers.broker import Subscription, create_groups, open_broker, subscribe
 
 _log = get_logger(__name__)
-Worker = Literal["scorer", "recorder", "fitter", "sweeper"]
-WORKERS: tuple[Worker, ...] = get_args(Worker)
+
+
+class Worker(StrEnum):
+    """A kind of background work; any number of processes may run any of them."""
+
+    SCORER = "scorer"
+    RECORDER = "recorder"
+    FITTER = "fitter"
+    SWEEPER = "sweeper"
+
+
 SWEEP_S = 10.0
 WATCH_S = 5.0
 
@@ -40,11 +48,11 @@ class Chore:
 def subscriptions(rt: Runtime, workers: Sequence[Worker]) -> list[Subscription]:
     """What these workers read."""
     every = [
-        Subscription("scorer", FEEDBACK, partial(scorer.score, rt)),
-        Subscription("recorder", SERVED, partial(recorder.record_impressions, rt)),
-        Subscription("recorder", OUTCOME, partial(recorder.record_outcomes, rt)),
-        Subscription("sweeper", REBUILD, partial(sweeper.rebuild, rt)),
-        Subscription("sweeper", ERASE, partial(sweeper.erase, rt)),
+        Subscription(Worker.SCORER, FEEDBACK, partial(scorer.score, rt)),
+        Subscription(Worker.RECORDER, SERVED, partial(recorder.record_impressions, rt)),
+        Subscription(Worker.RECORDER, OUTCOME, partial(recorder.record_outcomes, rt)),
+        Subscription(Worker.SWEEPER, REBUILD, partial(sweeper.rebuild, rt)),
+        Subscription(Worker.SWEEPER, ERASE, partial(sweeper.erase, rt)),
     ]
     return [each for each in every if each.worker in workers]
 
@@ -52,9 +60,9 @@ def subscriptions(rt: Runtime, workers: Sequence[Worker]) -> list[Subscription]:
 def chores(rt: Runtime, workers: Sequence[Worker]) -> list[Chore]:
     """What these workers do by the clock."""
     due = []
-    if "fitter" in workers:
+    if Worker.FITTER in workers:
         due.append(Chore("fit", rt.settings.fit_interval_s, partial(fitter.refit, rt)))
-    if "sweeper" in workers:
+    if Worker.SWEEPER in workers:
         due.append(Chore("sweep", SWEEP_S, partial(sweeper.sweep, rt)))
         due.append(Chore("watch", WATCH_S, partial(sweeper.watch, rt)))
     return due
@@ -64,19 +72,16 @@ async def work(settings: Settings, workers: Sequence[Worker]) -> None:
     """Runs these workers until a signal; batches under way are finished first."""
     if settings.redis_url is None:
         raise StartupError("LRGD_REDIS_URL is not set")
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port)
+    metrics.expose(settings.metrics_port)
     async with open_runtime(settings, learns=True) as rt:
         reading = subscriptions(rt, workers)
-        async with Redis.from_url(settings.redis_url) as redis:
-            for each in reading:
-                await create_group(redis, each)
+        await create_groups(settings.redis_url, reading)
         broker = open_broker(settings.redis_url)
         for each in reading:
             subscribe(broker, each, rt.dead, batch_size=settings.batch_size, claim_idle_ms=settings.claim_idle_ms)
         app = FastStream(broker, logger=None)
         timers = [asyncio.create_task(_repeat(chore), name=chore.name) for chore in chores(rt, workers)]
-        _log.info("working", workers=list(workers))
+        _log.info("working", workers=[str(worker) for worker in workers])
         try:
             await app.run()
         finally:
@@ -92,7 +97,7 @@ async def _repeat(chore: Chore) -> None:
         try:
             await chore.do()
             failing = None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the next time it may work
             if failing != repr(error):
                 _log.warning("chore_failed", chore=chore.name, error=repr(error))
             failing = repr(error)

@@ -41,7 +41,7 @@ class Boundary:
         except BodyTooLarge as error:
             if not status:
                 await problem(error)(scope, receive, watched)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets a problem and we get the log
             _log.exception("unhandled_error", path=scope["path"], error=repr(error))
             if not status:
                 await problem(LrgdError("an error of ours; the log has it under this request id"))(

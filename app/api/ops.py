@@ -28,7 +28,7 @@ async def get_healthz() -> HealthView:
 
 @router.get("/readyz", responses={503: {"model": ReadyView, "description": "Nothing can be recommended yet."}})
 async def get_readyz(request: Request, response: Response) -> ReadyView:
-    """Whether requests are answered, and what is missing; a missing store degrades, an empty catalogue does not serve."""
+    """Whether requests are answered, and what is missing; only an empty catalogue makes it 503."""
     runtime: Runtime = request.app.state.runtime
     model = runtime.live.current
     checks = [CheckView(name=each.name, ok=each.ok, detail=each.detail) for each in await runtime.health.checks()]

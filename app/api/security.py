@@ -62,7 +62,7 @@ class Gate:
             if await self._limiter.hit(self._limit, "lrgd:limit", caller):
                 return
             reset_at, _ = await self._limiter.get_window_stats(self._limit, "lrgd:limit", caller)
-        except Exception as error:  # limits raises whatever its storage's driver raises
+        except Exception as error:  # noqa: BLE001 - limits raises whatever its storage's driver raises
             _log.warning("rate_limit_unavailable", error=repr(error))
             return
         raise RateLimited(f"more than {self._limit}", retry_after=max(1, round(reset_at - time.time())))

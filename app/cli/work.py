@@ -16,14 +16,12 @@ from app.log import configure_logging
 from app.settings import Settings
 from app.stores.dead import DeadLetters
 from app.stores.redis import open_redis, redis_guard
-from workers.run import WORKERS, Worker
+from workers.run import Worker
 from workers.run import work as run_workers
 
 
 def work(
-    workers: Annotated[
-        list[Worker] | None, typer.Argument(help="Which workers; all of them when none is named.")
-    ] = None,
+    workers: Annotated[list[Worker] | None, typer.Argument(help="Which; all of them when none is named.")] = None,
     dead: Annotated[bool, typer.Option("--dead", help="List the dead letters and exit.")] = False,
     redrive: Annotated[
         bool, typer.Option("--redrive", help="Put the dead letters back on their streams and exit.")
@@ -37,7 +35,7 @@ def work(
         return
     configure_logging(settings.log, settings.log_level)
     leave_with_parent()
-    uvloop.run(run_workers(settings, workers or WORKERS))
+    uvloop.run(run_workers(settings, workers or list(Worker)))
 
 
 async def _letters(settings: Settings, *, redrive: bool) -> None:

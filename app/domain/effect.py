@@ -8,7 +8,7 @@ SERVING_FACTOR = 0.25  # [O] what the served path's own effect counts for, again
 
 
 def effect(position: float | None, *, cutoff: int = CUTOFF) -> float:
-    """1 / log2(position + 1) in [0, 1]; 0 when the item is absent or below the cutoff [O: the paper gives no formula]."""
+    """1 / log2(position + 1) in [0, 1]; 0 when the item is absent or below the cutoff [O: no formula is published]."""
     if position is None or position > cutoff:
         return 0.0
     return 1.0 / math.log2(position + 1)

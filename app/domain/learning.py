@@ -22,7 +22,7 @@ def digest(feedback: Feedback) -> int:
 
 
 def ranks(impression: Impression, feedback: Feedback) -> bool:
-    """True where the feedback says which of the impression's candidates was the true one, so that there is an effect."""
+    """True where the feedback names the true one of the impression's candidates, so that there is an effect."""
     return feedback.event.positive and feedback.item in impression.candidates
 
 

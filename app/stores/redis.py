@@ -1,18 +1,18 @@
 """The Redis keyspace, the connection, and the scripts that change more than one key at once.
 
-| key                         | type   | holds                                                            | lives              |
-|-----------------------------|--------|------------------------------------------------------------------|--------------------|
-| lrgd:user:{user}            | hash   | v version, h history, p paths, a archives + replay + applied     | memory_ttl_s       |
-| lrgd:impression:{id}        | string | the impression as JSON, for joining feedback                     | attribution window |
-| lrgd:taken:{id}             | set    | identities of the feedback accepted on the impression            | attribution window |
-| lrgd:answer:{digest}        | string | the answer given to an Idempotency-Key                           | answer_ttl_s       |
-| lrgd:erased:{user}          | string | when the user was erased, ms; older messages are dropped         | one day            |
-| lrgd:stream:served          | stream | impressions, for the recorder                                    | stream_retention_s |
-| lrgd:stream:feedback        | stream | accepted feedback, for the scorer                                | after handling     |
-| lrgd:stream:outcome         | stream | outcomes, drafted demonstrations and rounds, for the recorder    | after handling     |
-| lrgd:stream:rebuild         | stream | users whose memory is missing or behind, for the sweeper         | after handling     |
-| lrgd:stream:erase           | stream | users to erase, for the sweeper                                  | after handling     |
-| lrgd:stream:dead            | stream | entries given up on, for `lrgd work --redrive`                   | until redriven     |
+| key                  | type   | holds                                                         | lives              |
+|----------------------|--------|---------------------------------------------------------------|--------------------|
+| lrgd:user:{user}     | hash   | v version, h history, p paths, a archives + replay + applied  | memory_ttl_s       |
+| lrgd:impression:{id} | string | the impression as JSON, for joining feedback                  | attribution window |
+| lrgd:taken:{id}      | set    | identities of the feedback accepted on the impression         | attribution window |
+| lrgd:answer:{digest} | string | the answer given to an Idempotency-Key                        | answer_ttl_s       |
+| lrgd:erased:{user}   | string | when the user was erased, ms; older messages are dropped      | one day            |
+| lrgd:stream:served   | stream | impressions, for the recorder                                 | stream_retention_s |
+| lrgd:stream:feedback | stream | accepted feedback, for the scorer                             | after handling     |
+| lrgd:stream:outcome  | stream | outcomes, drafted demonstrations and rounds, for the recorder | after handling     |
+| lrgd:stream:rebuild  | stream | users whose memory is missing or behind, for the sweeper      | after handling     |
+| lrgd:stream:erase    | stream | users to erase, for the sweeper                               | after handling     |
+| lrgd:stream:dead     | stream | entries given up on, for `lrgd work --redrive`                | until redriven     |
 
 Every stream entry has one field, `d`, which holds JSON. Scripts touch keys of several users' slots: one Redis (with
 replicas or Sentinel), not a cluster.
