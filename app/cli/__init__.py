@@ -14,13 +14,14 @@ from app.cli.ingest import ingest
 from app.cli.inspect import inspect
 from app.cli.key import key
 from app.cli.migrate import migrate
+from app.cli.replay import replay
 from app.cli.serve import serve
 from app.cli.settings import settings
 from app.cli.work import work
 from app.errors import LrgdError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (demo, serve, work, ingest, fit, inspect, migrate, key, settings):
+for command in (demo, serve, work, ingest, fit, replay, inspect, migrate, key, settings):
     cli.command()(command)
 
 

@@ -13,7 +13,7 @@ NORMAL_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean of `count` values with its 95 % interval; NaN-free: an empty mean has None everywhere."""
+    """A mean of `count` values with its 95 % interval; None where there are too few values."""
 
     mean: float | None
     low: float | None
