@@ -37,12 +37,12 @@ class History:
         return len(self.events)
 
     def merged(self, events: NDArray[np.void]) -> History:
-        """This history with more events: ordered by time, repeats dropped, the newest kept."""
-        both = np.concatenate([self.events, events])
-        _, first = np.unique(both, return_index=True)
-        kept = both[np.sort(first)]
-        ordered = kept[np.argsort(kept["at"], kind="stable")]
-        return History(ordered[-HISTORY_LIMIT:])
+        """This history with more events: ordered by time, repeats dropped, the newest kept.
+
+        Within a second the order is that of the items, so that it does not depend on what arrived first.
+        """
+        distinct = np.unique(np.concatenate([self.events, events]))  # ordered by item, second, kind
+        return History(distinct[np.argsort(distinct["at"], kind="stable")][-HISTORY_LIMIT:])
 
     def wanted(self, limit: int) -> NDArray[np.int32]:
         """Item numbers of the newest `limit` positive events, oldest first."""
