@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -20,13 +21,17 @@ async def elements(request: Request, kind: type[Element]) -> list[Element]:
     """The elements of the body; raises InvalidRequest or InvalidBody and takes nothing of a body with a fault."""
     body = await request.body()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    rows = _lines(body) if content_type in _NDJSON else _list(body)
+    rows, names = _lines(body) if content_type in _NDJSON else _list(body)
     if not 1 <= len(rows) <= MOST:
         raise InvalidRequest(f"send 1 to {MOST} elements, not {len(rows)}")
     try:
         return TypeAdapter(list[kind]).validate_python(rows)  # type: ignore[valid-type]
     except ValidationError as error:
-        raise invalid(list(error.errors(include_url=False, include_context=False))) from error
+        faults: list[Any] = list(error.errors(include_url=False, include_context=False))
+        for fault in faults:
+            place, *inside = fault["loc"]
+            fault["loc"] = (names[place], *inside)
+        raise invalid(faults) from error
 
 
 def body_of(kind: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
@@ -47,18 +52,20 @@ def body_of(kind: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _list(body: bytes) -> list[Any]:
+def _list(body: bytes) -> tuple[list[Any], Sequence[str | int]]:
+    """The elements, and what each is called in a complaint: its index."""
     try:
         rows = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidBody(f"{error} (for one element a line send Content-Type: application/x-ndjson)") from error
     if not isinstance(rows, list):
         raise InvalidRequest("body: a list is needed", errors=[FieldError(field="body", message="a list is needed")])
-    return rows
+    return rows, range(len(rows))
 
 
-def _lines(body: bytes) -> list[Any]:
-    rows = []
+def _lines(body: bytes) -> tuple[list[Any], Sequence[str | int]]:
+    """The elements, and what each is called in a complaint: its line."""
+    rows, names = [], []
     for number, line in enumerate(body.splitlines(), start=1):
         if not line.strip():
             continue
@@ -68,4 +75,5 @@ def _lines(body: bytes) -> list[Any]:
             raise InvalidBody(
                 f"line {number}: {error}", errors=[FieldError(field=f"line {number}", message=str(error))]
             ) from error
-    return rows
+        names.append(f"line {number}")
+    return rows, names

@@ -49,6 +49,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, LrgdError):  # raised while FastAPI was reading the body
+            return problem(error.__cause__)
         if error.status_code == NotFound.status:
             return problem(NotFound(f"no route {request.method} {request.url.path}"))
         code, title = CODES.get(error.status_code, ("http_error", "HTTP error"))
@@ -62,6 +64,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _DESCRIPTIONS = {
+    400: "The body is not valid JSON.",
     401: "No valid API key.",
     403: "The API key lacks the scope.",
     404: "No such resource.",
