@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
+from limits import parse_many
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -76,6 +77,13 @@ class Settings(BaseSettings):
         for entry in filter(None, (part.strip() for part in value.split(","))):
             if not _KEY.match(entry):
                 raise ValueError(f"{entry[:12]}… is not SCOPE[+SCOPE]:SHA256, scopes serve, ingest, admin")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _one_limit(cls, value: str) -> str:
+        if value and len(parse_many(value)) != 1:
+            raise ValueError(f"{value} is more than one limit")
         return value
 
     @model_validator(mode="after")
