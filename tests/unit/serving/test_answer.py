@@ -45,7 +45,7 @@ def test_the_printed_parts_sum_to_the_printed_score_exactly(popularity: list[flo
     ranking = ranker.rank(task)
     best = ranking.candidates[ranking.order].tolist()
     for item in printed(Model(space, (ranker,), retrieve, fitted=True), ranking, ranker.explain(task, ranking, best)):
-        total = sum(Decimal(str(part["weight"])) for part in item["because"])
+        total = sum((Decimal(str(part["weight"])) for part in item["because"]), Decimal(0))
         assert total.quantize(PLACES) == Decimal(str(item["score"])).quantize(PLACES)
         assert item["score"] == round(item["score"], 6)
 
