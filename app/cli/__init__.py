@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from app.cli.bench.command import bench
 from app.cli.demo import demo
 from app.cli.fit import fit
 from app.cli.ingest import ingest
@@ -21,7 +22,7 @@ from app.cli.work import work
 from app.errors import LrgdError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (demo, serve, work, ingest, fit, replay, inspect, migrate, key, settings):
+for command in (demo, serve, work, ingest, fit, replay, bench, inspect, migrate, key, settings):
     cli.command()(command)
 
 

@@ -31,7 +31,7 @@ class Demonstration:
 
     def in_words(self, title: Callable[[int], str | None]) -> list[str]:
         """The strongest lines as text; lines whose items are gone from the catalogue are left out."""
-        words = (_in_words(line, title) for line in self.lines[:LINES_IN_WORDS])
+        words = (_in_words(line, title) for line in self.lines[:LINES_IN_WORDS].tolist())
         return [line for line in words if line is not None]
 
 
@@ -42,12 +42,13 @@ def make_lines(rows: Iterable[tuple[int, int, float, int]]) -> NDArray[np.void]:
     return lines[strongest][:LINES_PER_DEMONSTRATION]
 
 
-def _in_words(line: np.void, title: Callable[[int], str | None]) -> str | None:
-    label = title(int(line["label"]))
-    if label is None:
+def _in_words(line: tuple[int, int, float, int], title: Callable[[int], str | None]) -> str | None:
+    sample, label, weight, _ = line
+    chosen = title(label)
+    if chosen is None:
         return None
-    verb = "chose" if line["weight"] >= 0 else "avoided"
-    if line["sample"] == NO_SAMPLE:
-        return f"{verb} {label}"
-    sample = title(int(line["sample"]))
-    return None if sample is None else f"after {sample} {verb} {label}"
+    verb = "chose" if weight >= 0 else "avoided"
+    if sample == NO_SAMPLE:
+        return f"{verb} {chosen}"
+    before = title(sample)
+    return None if before is None else f"after {before} {verb} {chosen}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.demonstration import Demonstration
 
+DIGITS = 6  # of the scores and weights that are shown
 ReasonKind = Literal["history", "line", "popularity", "trend", "other"]
 
 
@@ -26,8 +27,7 @@ class Task:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One additive part of a score; the parts of an item sum to its score."""
 
     kind: ReasonKind

@@ -24,8 +24,8 @@ class Mean:
         if self.mean is None:
             return "-"
         if self.low is None or self.high is None:
-            return f"{self.mean:.4f}"
-        return f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}]"
+            return f"{self.mean:.3f}"
+        return f"{self.mean:.3f} ± {(self.high - self.low) / 2:.3f}"
 
 
 NOTHING = Mean(None, None, None, 0)

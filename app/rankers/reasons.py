@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.ranking import Reason, ReasonKind
+from app.domain.ranking import DIGITS, Reason, ReasonKind
 
 Source = tuple[ReasonKind, int | None]  # what a part is, and the item number it is about
 
@@ -17,22 +17,21 @@ def strongest(
 ) -> list[list[Reason]]:
     """For each row of parts [n, m] the `limit` largest in size, largest first, then "other" with what is left.
 
-    The weights of a row sum to its score; parts of no weight are not reasons.
+    Weights are rounded to DIGITS, and those of a row sum to its rounded score; parts of no weight are not reasons.
     """
     limit = min(limit, parts.shape[1])
-    if limit <= 0:
-        return [[Reason("other", score)] for score in scores.tolist()]
-    top = np.abs(parts).argsort(axis=1)[:, : -limit - 1 : -1]
-    weights = parts[np.arange(len(parts))[:, None], top]
-    listed = zip(top.tolist(), weights.tolist(), scores.tolist(), strict=True)
-    return [_reasons(columns, values, score, sources) for columns, values, score in listed]
-
-
-def _reasons(columns: list[int], weights: list[float], score: float, sources: Sequence[Source]) -> list[Reason]:
-    reasons = []
-    for column, weight in zip(columns, weights, strict=True):
-        if weight:
-            kind, item = sources[column]
-            reasons.append(Reason(kind, weight, item))
-    reasons.append(Reason("other", score - sum(weights)))
-    return reasons
+    top = np.abs(parts).argsort(axis=1)[:, ::-1][:, :limit]
+    weights = np.take_along_axis(parts, top, axis=1).astype(np.float64).round(DIGITS)
+    other = (scores.astype(np.float64).round(DIGITS) - weights.sum(axis=1)).round(DIGITS)
+    listed = zip(top.tolist(), weights.tolist(), other.tolist(), strict=True)
+    return [
+        [
+            *(
+                Reason(sources[column][0], weight, sources[column][1])
+                for column, weight in zip(columns, shown, strict=True)
+                if weight
+            ),
+            Reason("other", rest),
+        ]
+        for columns, shown, rest in listed
+    ]

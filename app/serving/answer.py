@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
+import numpy as np
 import orjson
 
 from app.domain.demonstration import Demonstration
-from app.domain.ranking import Ranking, Reason
+from app.domain.ranking import DIGITS, Ranking, Reason
 from app.runtime import Model
 
-DIGITS = 6  # of scores and weights in an answer
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
-    """One additive part of an item's score."""
+class Because(TypedDict):
+    """One additive part of an item's score; a plain dict, forty of which an answer makes."""
 
     kind: str
     item_id: str | None
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class RankedItem:
+class RankedItem(TypedDict):
     """One returned item."""
 
     item_id: str
@@ -80,9 +79,19 @@ def ranked_items(model: Model, ranking: Ranking, reasons: Sequence[list[Reason]]
     space = model.space
     best = ranking.order[: len(reasons)]
     rows = space.rows(ranking.candidates[best]).tolist()
-    scores = ranking.scores[best].tolist()
+    scores = ranking.scores[best].astype(np.float64).round(DIGITS).tolist()
+    ids = {item: model.item_id(item) for parts in reasons for _, _, item in parts if item is not None}
     return [
-        RankedItem(space.item_ids[row], space.titles[row], place, round(score, DIGITS), _because(model, parts, score))
+        {
+            "item_id": space.item_ids[row],
+            "title": space.titles[row],
+            "rank": place,
+            "score": score,
+            "because": [
+                {"kind": kind, "item_id": None if item is None else ids[item], "weight": weight}
+                for kind, weight, item in parts
+            ],
+        }
         for place, (row, score, parts) in enumerate(zip(rows, scores, reasons, strict=True), start=1)
     ]
 
@@ -91,18 +100,3 @@ def shown_demonstration(model: Model, demonstration: Demonstration) -> ShownDemo
     """A demonstration with its strongest lines in words."""
     lines = demonstration.in_words(model.title)
     return ShownDemonstration(demonstration.demonstration_id, demonstration.version, lines)
-
-
-def _because(model: Model, parts: Sequence[Reason], score: float) -> list[Because]:
-    """The parts, rounded; the last one takes what rounding lost."""
-    weights = [round(part.weight, DIGITS) for part in parts]
-    if weights:
-        weights[-1] = round(round(score, DIGITS) - sum(weights[:-1]), DIGITS)
-    return [Because(part.kind, _item_id(model, part.item), weight) for part, weight in zip(parts, weights, strict=True)]
-
-
-def _item_id(model: Model, number: int | None) -> str | None:
-    if number is None or not 0 <= number < len(model.space.row_of_number):
-        return None
-    row = int(model.space.row_of_number[number])
-    return model.space.item_ids[row] if row >= 0 else None

@@ -23,20 +23,22 @@ def numbers_of(space: Space, item_ids: Iterable[str]) -> NDArray[np.int32]:
 
 def given(space: Space, item_ids: Sequence[str], *, exclude: Sequence[str]) -> tuple[NDArray[np.int32], list[Ignored]]:
     """The caller's candidates that can be ranked, and those that can't, each with its reason."""
-    excluded, taken, rows, ignored = set(exclude), set[str](), [], []
-    for item_id in item_ids:
-        row = space.row_of_id.get(item_id)
-        if row is None:
+    known = space.row_of_id
+    rows = [known.get(item_id, -1) for item_id in item_ids]
+    if not exclude and -1 not in rows and len(set(rows)) == len(rows):
+        return space.numbers[rows], []
+    excluded, taken, kept, ignored = set(exclude), set[int](), [], []
+    for item_id, row in zip(item_ids, rows, strict=True):
+        if row < 0:
             ignored.append(Ignored(item_id, "unknown"))
         elif item_id in excluded:
             ignored.append(Ignored(item_id, "excluded"))
-        elif item_id in taken:
+        elif row in taken:
             ignored.append(Ignored(item_id, "duplicate"))
         else:
-            taken.add(item_id)
-            rows.append(row)
-    numbers = space.numbers[rows] if rows else np.empty(0, dtype=np.int32)
-    return numbers, ignored
+            taken.add(row)
+            kept.append(row)
+    return space.numbers[np.array(kept, dtype=np.intp)], ignored
 
 
 def retrieved(

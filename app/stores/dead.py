@@ -69,5 +69,5 @@ class DeadLetters:
         driven = 0
         async for letter_id, letter in self.each():
             async with self._guard:
-                driven += int(await self._redrive.call(((DEAD, letter.stream), (letter_id, letter.body))))
+                driven += int((await self._redrive.calls([((DEAD, letter.stream), (letter_id, letter.body))]))[0])
         return driven

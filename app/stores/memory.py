@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import cast
 
 from redis.asyncio import Redis
 
 from app.domain.memory import Memory, ServingMemory
 from app.stores import codec
+from app.stores.batching import Batcher
 from app.stores.guard import Guard
 from app.stores.redis import OUTCOME, SAVE, Call, Script, answer_key, erased_key, user_key
 
@@ -36,23 +37,23 @@ class Save:
 class MemoryStore:
     """Memories of all users."""
 
-    def __init__(self, redis: Redis, guard: Guard, *, ttl_s: int) -> None:
+    def __init__(self, redis: Redis, batcher: Batcher, guard: Guard, *, ttl_s: int) -> None:
         self._redis = redis
+        self._batcher = batcher
         self._guard = guard
         self._ttl_s = ttl_s
         self._save = Script(redis, SAVE)
 
     async def serving(self, user_id: str, *, answer: str | None = None) -> tuple[ServingMemory | None, bytes | None]:
         """What a request needs of a memory, and the stored answer to its Idempotency-Key; one round trip."""
+        memory = self._batcher.execute("HMGET", user_key(user_id), "v", "h", "p")
+        stored: bytes | None = None
         async with self._guard:
             if answer is None:
-                fields, stored = await self._redis.hmget(user_key(user_id), ("v", "h", "p")), None
+                version, history, paths = await memory
             else:
-                pipeline = self._redis.pipeline(transaction=False)
-                pipeline.hmget(user_key(user_id), ("v", "h", "p"))
-                pipeline.get(answer_key(answer))
-                fields, stored = await pipeline.execute()
-        version, history, paths = cast("list[bytes | None]", fields)
+                kept = self._batcher.execute("GET", answer_key(answer))
+                (version, history, paths), stored = await asyncio.gather(memory, kept)
         if version is None or history is None or paths is None:
             return None, stored
         return codec.decode_serving(int(version), history, paths), stored

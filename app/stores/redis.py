@@ -29,6 +29,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from app.stores.batching import Batcher
 from app.stores.guard import Guard
 
 PREFIX = "lrgd:"
@@ -104,16 +105,20 @@ def erased_key(user_id: str) -> str:
 
 
 class Script:
-    """A Lua script on the server, one round trip a call; a server that does not know it yet is taught it once."""
+    """A Lua script on the server; a server that does not know it yet is taught it once."""
 
     def __init__(self, redis: Redis, text: str) -> None:
         self._redis = redis
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def call(self, call: Call) -> Any:  # noqa: ANN401 - what a script returns is its own affair
-        """The script's answer."""
-        return (await self.calls([call]))[0]
+    async def batched(self, batcher: Batcher, call: Call) -> Any:  # noqa: ANN401 - what a script returns is its own
+        """The script's answer; the call travels with those of other requests."""
+        keys, arguments = call
+        try:
+            return await batcher.execute("EVALSHA", self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await batcher.execute("EVAL", self._text, len(keys), *keys, *arguments)
 
     async def calls(self, calls: Sequence[Call]) -> list[Any]:
         """The answers of many calls, in one round trip."""
@@ -124,9 +129,6 @@ class Script:
             return await self._evaluate(calls)
 
     async def _evaluate(self, calls: Sequence[Call]) -> list[Any]:
-        if len(calls) == 1:  # a pipeline of one costs more than the command
-            keys, arguments = calls[0]
-            return [await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)]
         pipeline = self._redis.pipeline(transaction=False)
         for keys, arguments in calls:
             pipeline.evalsha(self._sha, len(keys), *keys, *arguments)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.domain.impression import Feedback, Impression
 from app.stores import messages
+from app.stores.batching import Batcher
 from app.stores.guard import Guard
 from app.stores.redis import (
     ACCEPT,
@@ -37,8 +38,9 @@ class Accepted(IntEnum):
 class Streams:
     """Impressions and feedback on their way to the workers."""
 
-    def __init__(self, redis: Redis, guard: Guard, *, window_s: int, answer_ttl_s: int) -> None:
+    def __init__(self, redis: Redis, batcher: Batcher, guard: Guard, *, window_s: int, answer_ttl_s: int) -> None:
         self._redis = redis
+        self._batcher = batcher
         self._guard = guard
         self._window_s = window_s
         self._answer_ttl_s = answer_ttl_s
@@ -57,7 +59,7 @@ class Streams:
             keys.append(answer_key(answer[0]))
             arguments += [answer[1], self._answer_ttl_s]
         async with self._guard:
-            earlier: bytes | None = await self._serve.call((keys, arguments))
+            earlier: bytes | None = await self._serve.batched(self._batcher, (keys, arguments))
         return earlier
 
     async def accept(self, feedback: Sequence[Feedback]) -> list[Accepted]:
