@@ -16,7 +16,7 @@ import httpx
 from app.domain.history import HISTORY_LIMIT
 from app.errors import StartupError
 from app.evaluation.held_out import Event, HeldOut
-from app.evaluation.service import Json, Service
+from app.evaluation.service import Json, Service, position_of
 
 MOST_RETURNED = 100  # items that one request may ask for
 STATELESS_USER = "replay-control"  # asked with the history inline: no real user's record is touched
@@ -171,8 +171,3 @@ def _asked(arm: Arm, user_id: str, ask: Json, before: Sequence[str]) -> Json:
     if arm is Arm.CONTROL:
         return ask | {"user_id": STATELESS_USER, "history": before[-HISTORY_LIMIT:]}
     return ask | {"user_id": user_id, "path": arm.path}
-
-
-def position_of(item_id: str, answer: Json) -> int | None:
-    """The rank of an item in an answer."""
-    return next((int(item["rank"]) for item in answer["items"] if item["item_id"] == item_id), None)

@@ -76,6 +76,11 @@ class Service:
         return found
 
 
+def position_of(item_id: str, answer: Json) -> int | None:
+    """The rank of an item in an answer."""
+    return next((int(item["rank"]) for item in answer["items"] if item["item_id"] == item_id), None)
+
+
 def _body(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
     if answer.is_error:
         raise httpx.HTTPStatusError(

@@ -10,16 +10,16 @@ from app.cli.bench.figures import Figure, at_most
 from app.cli.bench.memories import POOL, Pool, make_pool, used_memory
 from app.cli.bench.workbench import Workbench, loaded
 from app.domain.history import HISTORY_LIMIT
+from app.errors import StartupError
 from app.runtime import Runtime
 from app.settings import Settings
-from app.stores.memory import Save
+from app.stores.memory import Save, Saved
 from app.stores.redis import open_redis, user_key
 from app.wiring import open_runtime
 
 USERS = 10_000
 AT_ONCE = 250
 TARGET_BYTES = 8192
-SHOPPER = "shopper-{:04d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Cost:
 
 
 def run(workbench: Workbench) -> list[Figure]:
-    """Bytes per user over 10,000 users, with the sample shop's histories and with full ones."""
+    """Bytes per user over 10,000 users, with histories as in the data and with full ones."""
     with workbench.servers() as settings:
         asyncio.run(loaded(settings, workbench.data[0] if workbench.data else None))
         usual, full = asyncio.run(_measure(workbench, settings))
@@ -47,8 +47,29 @@ def run(workbench: Workbench) -> list[Figure]:
 
 async def _measure(workbench: Workbench, settings: Settings) -> tuple[_Cost, _Cost]:
     async with open_runtime(settings, learns=True) as rt:
-        users = await rt.catalogue.user_ids(limit=POOL)
-        pool = make_pool(rt.live.current, [(user, await rt.catalogue.history(user, limit=200)) for user in users])
-        usual = await _population(workbench, rt, settings, pool, full_history=False)
-        full = await _population(workbench, rt, settings, pool, full_history=True)
+        users = (await rt.catalogue.read_for_fit()).user_ids[:POOL]
+        histories = [(user, await rt.catalogue.history(user, limit=HISTORY_LIMIT)) for user in users]
+        pool = make_pool(rt.live.current, histories)
+        usual = await _population(workbench, rt, pool, "usual", full_history=False)
+        full = await _population(workbench, rt, pool, "full", full_history=True)
     return usual, full
+
+
+async def _population(workbench: Workbench, rt: Runtime, pool: Pool, name: str, *, full_history: bool) -> _Cost:
+    """Saves the memories of all users and weighs them."""
+    workbench.say(f"saving {USERS:,} memories, {name} histories")
+    users = [f"user-{name}-{index:06d}" for index in range(USERS)]
+    async with open_redis(str(rt.settings.redis_url), timeout_ms=10_000) as redis:
+        before = int((await redis.info("memory"))["used_memory"])
+        for start in range(0, USERS, AT_ONCE):
+            indices = range(start, min(start + AT_ONCE, USERS))
+            memories = [used_memory(pool, index, full_history=full_history) for index in indices]
+            now_ms = int(time.time() * 1000)
+            saves = [Save(users[index], memory, now_ms) for index, memory in zip(indices, memories, strict=True)]
+            if any(saved is not Saved.DONE for saved in await rt.memory.save(saves)):
+                raise StartupError("a memory could not be saved")
+        used = int((await redis.info("memory"))["used_memory"]) - before
+        largest = max([int(await redis.memory_usage(user_key(user)) or 0) for user in users])
+    kept = (await rt.memory.load(users[:AT_ONCE])).values()
+    archived = sum(len(archive) for memory in kept for archive in memory.archives)
+    return _Cost(used / USERS, largest, archived / sum(len(memory.archives) for memory in kept))

@@ -38,7 +38,7 @@ def test_the_mean_of_nothing_is_nothing() -> None:
 
 
 def test_one_value_has_no_interval() -> None:
-    assert str(mean([0.25])) == "0.2500"
+    assert str(mean([0.25])) == "0.250"
 
 
 def test_nineteen_of_twenty_intervals_hold_the_truth() -> None:
