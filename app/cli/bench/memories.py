@@ -32,9 +32,9 @@ class Pool:
     items: np.ndarray[tuple[int], np.dtype[np.int32]]
 
 
-def make_pool(model: Model, histories: Sequence[tuple[str, History]]) -> Pool:
+def make_pool(model: Model, histories: Sequence[tuple[str, History]], *, now_s: int) -> Pool:
     """The drafts of these users."""
-    paths = [first_paths(model, user, history, now_s=AT) for user, history in histories]
+    paths = [first_paths(model, user, history, now_s=now_s) for user, history in histories]
     return Pool([history for _, history in histories], paths, model.space.numbers)
 
 

@@ -10,6 +10,7 @@ from app.cli.bench.figures import Figure, at_most
 from app.cli.bench.memories import POOL, Pool, make_pool, used_memory
 from app.cli.bench.workbench import Workbench, loaded
 from app.domain.history import HISTORY_LIMIT
+from app.domain.path import ARCHIVE_LIMIT
 from app.errors import StartupError
 from app.runtime import Runtime
 from app.settings import Settings
@@ -29,6 +30,7 @@ class _Cost:
     mean: float
     largest: int
     archived: float  # demonstrations that fitted into the archive, per path
+    lines: float  # of the demonstration that serves, per path
 
 
 def run(workbench: Workbench) -> list[Figure]:
@@ -41,7 +43,8 @@ def run(workbench: Workbench) -> list[Figure]:
         at_most("largest", usual.largest, TARGET_BYTES, "bytes"),
         at_most(f"mean, {HISTORY_LIMIT} events each", full.mean, TARGET_BYTES, "bytes"),
         at_most("largest", full.largest, TARGET_BYTES, "bytes"),
-        Figure("archived demonstrations that fit, of 5 per path", full.archived),
+        Figure("lines of a path", full.lines),
+        Figure(f"archived demonstrations kept, of {ARCHIVE_LIMIT} a path", full.archived),
     ]
 
 
@@ -49,7 +52,7 @@ async def _measure(workbench: Workbench, settings: Settings) -> tuple[_Cost, _Co
     async with open_runtime(settings, learns=True) as rt:
         users = (await rt.catalogue.read_for_fit()).user_ids[:POOL]
         histories = [(user, await rt.catalogue.history(user, limit=HISTORY_LIMIT)) for user in users]
-        pool = make_pool(rt.live.current, histories)
+        pool = make_pool(rt.live.current, histories, now_s=int(time.time()))
         usual = await _population(workbench, rt, pool, "usual", full_history=False)
         full = await _population(workbench, rt, pool, "full", full_history=True)
     return usual, full
@@ -71,5 +74,7 @@ async def _population(workbench: Workbench, rt: Runtime, pool: Pool, name: str, 
         used = int((await redis.info("memory"))["used_memory"]) - before
         largest = max([int(await redis.memory_usage(user_key(user)) or 0) for user in users])
     kept = (await rt.memory.load(users[:AT_ONCE])).values()
+    paths = [path for memory in kept for path in memory.paths]
     archived = sum(len(archive) for memory in kept for archive in memory.archives)
-    return _Cost(used / USERS, largest, archived / sum(len(memory.archives) for memory in kept))
+    lines = sum(len(path.demonstration) for path in paths)
+    return _Cost(used / USERS, largest, archived / len(paths), lines / len(paths))
