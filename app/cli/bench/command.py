@@ -46,16 +46,16 @@ def bench(
     if not data and (lacking := NEED_DATA & set(chosen)):
         raise typer.BadParameter(f"{', '.join(sorted(lacking))} needs --data DIR")
     workbench = Workbench(Console(stderr=True, soft_wrap=True), tuple(data or ()))
-    found: dict[str, list[Figure]] = {}
+    found: dict[str, list[Figure]] = {}  # by the plain name: orjson takes no other keys
     failed = False
     for section in dict.fromkeys(chosen):
         try:
-            found[section] = _run(section)(workbench)
+            found[section.value] = _run(section)(workbench)
         except LrgdError as error:
             workbench.console.print(f"{section}: {error.detail}", style="red", markup=False)
             failed = True
             continue
-        show(Console(), section, found[section])
+        show(Console(), section, found[section.value])
     if json is not None:
         figures = {name: [asdict(figure) for figure in each] for name, each in found.items()}
         json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -54,7 +54,7 @@ def test_drawn_candidates_hide_the_truth_among_untouched_items(tmp_path: Path) -
 
 
 def test_named_users_come_first_with_their_candidates(tmp_path: Path) -> None:
-    named = {
+    named: dict[str, object] = {
         "user_id": "z",
         "history": ["i0", "i1", "i2", "i3"],
         "validation_item": "i4",
