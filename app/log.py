@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Literal
 
 import structlog
-from asgi_correlation_id import correlation_id
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the HTTP request being answered
 NOISY = ("uvicorn.access", "alembic", "faststream", "httpx")
 
 
@@ -54,6 +55,6 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    if (request_id := correlation_id.get()) is not None:
+    if request_id := REQUEST_ID.get():
         event["request_id"] = request_id
     return event

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
@@ -15,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from app import __version__
 from app.api import catalogue, feedback, ops, recommend, users
 from app.api.boundary import Boundary
+from app.api.express import Express
 from app.api.problems import add_handlers
 from app.api.schemas import EventBody, ItemBody, Problem
 from app.api.security import Gate, scope_of
@@ -44,14 +44,14 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (recommend, feedback, catalogue, users, ops):
         app.include_router(module.router)
     add_handlers(app)
+    app.add_middleware(Express, lanes=(recommend.LANE,))
     app.add_middleware(Boundary, gate=Gate(settings), max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(CorrelationIdMiddleware, validator=None, transformer=lambda given: given[:128])
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
 
 def _spare_the_collector() -> None:
-    """Leaves what start-up made out of garbage collections, and makes them rare: requests make no cycles to speak of."""
+    """Leaves what start-up made out of garbage collections, and makes them rare: requests leave no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -45,18 +45,24 @@ async def open_runtime(settings: Settings, *, learns: bool) -> AsyncIterator[Run
     if settings.redis_url is None or settings.database_url is None:
         raise StartupError("LRGD_REDIS_URL and LRGD_DATABASE_URL are not set; `lrgd demo` brings its own servers")
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings.redis_url, timeout_ms=LEARNER_TIMEOUT_MS if learns else settings.redis_timeout_ms)
+        timeout_ms = LEARNER_TIMEOUT_MS if learns else settings.redis_timeout_ms
+        redis = open_redis(settings.redis_url, timeout_ms=timeout_ms)
         stack.push_async_callback(redis.aclose)
+        untimed = open_redis(settings.redis_url, timeout_ms=timeout_ms, timed=False)
+        stack.push_async_callback(untimed.aclose)
+        batcher = Batcher(untimed, timeout_ms=timeout_ms)
         engine = open_engine(settings.database_url, pool_size=settings.database_pool)
         stack.push_async_callback(engine.dispose)
         live = await _live(settings, engine, learns=learns)
         following = asyncio.create_task(follow(live, every_s=settings.refresh_s), name="follow-model")
         stack.push_async_callback(_cancelled, following)
-        yield _runtime(settings, redis, engine, live, rest_s=0.0 if learns else STORE_REST_S)
+        yield _runtime(settings, redis, batcher, engine, live, rest_s=0.0 if learns else STORE_REST_S)
 
 
-def _runtime(settings: Settings, redis: Redis, engine: AsyncEngine, live: LiveArtifact, *, rest_s: float) -> Runtime:
-    guard, database, batcher = redis_guard(rest_s=rest_s), database_guard(rest_s=rest_s), Batcher(redis)
+def _runtime(
+    settings: Settings, redis: Redis, batcher: Batcher, engine: AsyncEngine, live: LiveArtifact, *, rest_s: float
+) -> Runtime:
+    guard, database = redis_guard(rest_s=rest_s), database_guard(rest_s=rest_s)
     window_s = settings.attribution_window_s + IMPRESSION_GRACE_S
     return Runtime(
         settings=settings,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from functools import cache
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,9 +13,13 @@ from app import metrics
 from app.api.problems import problem
 from app.api.security import Gate
 from app.errors import BodyTooLarge, LrgdError
-from app.log import get_logger
+from app.log import REQUEST_ID, get_logger
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
 
 _log = get_logger(__name__)
+REQUEST_ID_LENGTH = 128
 
 
 class Boundary:
@@ -30,11 +37,15 @@ class Boundary:
             return
         begun = time.perf_counter()
         status = 0
+        request_id = _request_id(scope)
+        REQUEST_ID.set(request_id)
+        tag = (b"x-request-id", request_id.encode("latin-1"))
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), tag]
             await send(message)
 
         try:
@@ -47,13 +58,10 @@ class Boundary:
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets a problem and we get the log
             _log.exception("unhandled_error", path=scope["path"], error=repr(error))
             if not status:
-                await problem(LrgdError("an error of ours; the log has it under this request id"))(
-                    scope, receive, watched
-                )
+                defect = LrgdError("an error of ours; the log has it under this request id")
+                await problem(defect)(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            metrics.REQUESTS.labels(route, scope["method"], status).inc()
-            metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - begun)
+            _measure(scope, status, time.perf_counter() - begun)
 
     def _check_length(self, scope: Scope) -> None:
         for name, value in scope["headers"]:
@@ -75,3 +83,26 @@ class Boundary:
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is larger than {self._max_body_bytes} bytes")
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's X-Request-ID where it sent a sensible one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            if given.isascii() and given.isprintable() and 1 <= len(given) <= REQUEST_ID_LENGTH:
+                return given
+    return secrets.token_hex(16)
+
+
+def _measure(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "unknown")
+    count, latency = _series(route, scope["method"], status)
+    count.inc()
+    latency.observe(seconds)
+
+
+@cache
+def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of a route: looking them up by label costs more than counting."""
+    return metrics.REQUESTS.labels(route, method, status), metrics.REQUEST_SECONDS.labels(route)

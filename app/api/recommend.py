@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.express import Lane, reading
 from app.api.problems import documented
 from app.api.schemas import RecommendRequest, RecommendResponse
 from app.errors import FieldError, InvalidRequest
@@ -96,3 +97,6 @@ def _idempotency_key(request: Request) -> str | None:
             f"Idempotency-Key: {message}", errors=[FieldError(field="Idempotency-Key", message=message)]
         )
     return key
+
+
+LANE = Lane("POST", "/recommend", reading(RecommendRequest, post_recommend))

@@ -31,5 +31,6 @@ def serve(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )

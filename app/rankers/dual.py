@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.demonstration import Demonstration
-from app.domain.ranking import Ranking, Reason, Task
+from app.domain.demonstration import NO_SAMPLE, Demonstration
+from app.domain.ranking import Ranking, Reason, ReasonKind, Task
 from app.domain.space import Space
 from app.lrgd.dual import Terms
 from app.lrgd.kernel import Kernel, cosine, exact
-from app.rankers.reasons import Source, strongest
+from app.rankers.reasons import Sources, strongest
 from app.rankers.weights import DualWeights
 
 __all__ = ["DualRanker", "DualRanking", "DualWeights"]
@@ -121,6 +121,7 @@ class DualRanker:
 
 
 _NONE = np.empty(0, dtype=np.int32)
+_FIXED: tuple[ReasonKind, ...] = ("popularity", "trend")  # come before the events
 
 
 def _discounts(length: int, gamma: float) -> NDArray[np.float32]:
@@ -133,18 +134,18 @@ def _discounts(length: int, gamma: float) -> NDArray[np.float32]:
 def _parts(ranking: DualRanking, places: NDArray[np.intp]) -> NDArray[np.float32]:
     """[n, 2 + h + l]: popularity, trend, each event, each line."""
     part = ranking.task_part
-    events = 2 + len(part.events)
+    events = len(_FIXED) + len(part.events)
     parts = np.empty((len(places), events + len(ranking.samples)), dtype=np.float32)
     parts[:, 0] = part.popularity[places]
     parts[:, 1] = part.trend[places]
-    parts[:, 2:events] = part.history.parts(places)
+    parts[:, len(_FIXED) : events] = part.history.parts(places)
     if ranking.lines is not None:
         parts[:, events:] = ranking.lines.parts(places)
     return parts
 
 
-def _sources(ranking: DualRanking) -> list[Source]:
-    sources: list[Source] = [("popularity", None), ("trend", None)]
-    sources += [("history", number) for number in ranking.task_part.events.tolist()]
-    sources += [("line", number if number >= 0 else None) for number in ranking.samples.tolist()]
-    return sources
+def _sources(ranking: DualRanking) -> Sources:
+    """What the columns of `_parts` are."""
+    events, samples = ranking.task_part.events.tolist(), ranking.samples.tolist()
+    kinds: list[ReasonKind] = [*_FIXED, *(["history"] * len(events)), *(["line"] * len(samples))]
+    return kinds, [None, None, *events, *(None if sample == NO_SAMPLE else sample for sample in samples)]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from app.domain.demonstration import Demonstration
 from app.domain.ranking import Ranking, Reason, Task
 from app.domain.space import Space
-from app.rankers.reasons import Source, strongest
+from app.rankers.reasons import Sources, strongest
 
-_SOURCES: tuple[Source, ...] = (("popularity", None), ("trend", None))
+_SOURCES: Sources = (("popularity", "trend"), (None, None))
 
 
 class PopularityRanker:

@@ -14,7 +14,6 @@ from app.domain.ranking import DIGITS, Ranking, Reason
 from app.runtime import Model
 
 
-
 class Because(TypedDict):
     """One additive part of an item's score; a plain dict, forty of which an answer makes."""
 

@@ -11,6 +11,7 @@ from app.domain.memory import ServingMemory
 from app.domain.path import Path
 from app.errors import StoreDown
 from app.runtime import Runtime
+from app.serving.deadline import in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ async def _remembered(
     rt: Runtime, user_id: str, *, answer: str | None, deadline: float
 ) -> tuple[ServingMemory | None, bytes | None, bool]:
     try:
-        async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
-            memory, earlier = await rt.memory.serving(user_id, answer=answer)
+        memory, earlier = await in_time(
+            rt.memory.serving(user_id, answer=answer), deadline, patience_ms=rt.settings.redis_timeout_ms
+        )
     except (StoreDown, TimeoutError):
         return None, None, False
     return memory, earlier, True

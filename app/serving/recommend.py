@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import random
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,14 +19,14 @@ from app.errors import NoCandidates, StoreDown
 from app.runtime import Model, Runtime
 from app.serving import candidates, ladder
 from app.serving.answer import Answer, Ignored, ranked_items, shown_demonstration
+from app.serving.deadline import in_time
 from app.serving.recall import Recalled, recall
 
 RANKED_HISTORY = 20  # [O] newest events that the ranker reads, lrgd.md section 7
 LOGGED_CANDIDATES = 100  # of retrieved candidates this many of the best are kept for learning; given ones are all kept
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A validated request. `at` and the ids are the caller's; `deadline_ms` counts from `started` (time.monotonic)."""
 
     user_id: str
@@ -115,7 +115,7 @@ def _choose(paths: Sequence[Path], course: _Course) -> Choice | None:
         return None
     if course.ask.path is not None:
         return pinned_path(paths, course.ask.path)
-    return choose_path(paths, np.random.default_rng(uuid.UUID(course.impression_id).int))
+    return choose_path(paths, random.Random(course.impression_id))
 
 
 def _task(course: _Course, recalled: Recalled, choice: Choice | None) -> Task:
@@ -123,21 +123,21 @@ def _task(course: _Course, recalled: Recalled, choice: Choice | None) -> Task:
     demonstration = choice.path.demonstration if choice else None
     if ask.history is not None:
         course.ignored += [Ignored(each, "unknown") for each in ask.history if each not in space.row_of_id]
-        history = seen = candidates.numbers_of(space, ask.history)
+        history = candidates.numbers_of(space, ask.history)
     else:
-        history, seen = recalled.history.wanted(RANKED_HISTORY), recalled.history.seen()
-    history = history[-RANKED_HISTORY:]
+        history = recalled.history.wanted(RANKED_HISTORY)
     if ask.candidates is not None:
         numbers, ignored = candidates.given(space, ask.candidates, exclude=ask.exclude)
         course.ignored += ignored
     else:
+        seen = recalled.history.seen() if ask.history is None else history
         leave_out = np.concatenate([seen, candidates.numbers_of(space, ask.exclude)])
         numbers = candidates.retrieved(
             course.model, history=history, leave_out=leave_out, demonstration=demonstration, limit=ask.limit
         )
     if not len(numbers):
         raise NoCandidates("no known item is left to rank after leaving out what was seen, excluded or unknown")
-    return Task(numbers, history, demonstration, ask.at)
+    return Task(numbers, history[-RANKED_HISTORY:], demonstration, ask.at)
 
 
 def _impression(
@@ -173,8 +173,9 @@ async def _record(rt: Runtime, course: _Course, impression: Impression, answer: 
         course.timings_ms["total"] = _ms(course.ask.started)
         kept = (digest, answer.packed())
     try:
-        async with asyncio.timeout(max(course.deadline - time.monotonic(), 0.0)):
-            earlier = await rt.streams.serve(impression, answer=kept)
+        earlier = await in_time(
+            rt.streams.serve(impression, answer=kept), course.deadline, patience_ms=rt.settings.redis_timeout_ms
+        )
         if earlier is not None:
             return earlier
     except (StoreDown, TimeoutError):

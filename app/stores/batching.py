@@ -16,8 +16,9 @@ class Batcher:
     Alone a command goes at once and by itself. A caller that gives up does not take the others' answers with it.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, timeout_ms: int) -> None:
         self._redis = redis
+        self._timeout_s = timeout_ms / 1000  # for a batch: a timer a reply would cost more than reading the reply
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -38,7 +39,8 @@ class Batcher:
 
     async def _send(self, batch: list[tuple[Command, asyncio.Future[Any]]]) -> None:
         try:
-            replies = await self._replies([command for command, _ in batch])
+            async with asyncio.timeout(self._timeout_s):
+                replies = await self._replies([command for command, _ in batch])
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is belongs to the callers
             replies = [error] * len(batch)
         for (_, waiting), reply in zip(batch, replies, strict=True):

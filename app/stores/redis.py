@@ -135,14 +135,17 @@ class Script:
         return list(await pipeline.execute())
 
 
-def open_redis(url: str, *, timeout_ms: int, connections: int = 64) -> Redis:
-    """A client that fails within `timeout_ms` and never retries by itself: its callers decide what a failure means."""
+def open_redis(url: str, *, timeout_ms: int, connections: int = 64, timed: bool = True) -> Redis:
+    """A client that fails within `timeout_ms` and never retries by itself: its callers decide what a failure means.
+
+    With `timed=False` only connecting is timed, and the caller times what it asks.
+    """
     seconds = timeout_ms / 1000
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=seconds,
-        socket_timeout=seconds,
+        socket_timeout=seconds if timed else None,
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
