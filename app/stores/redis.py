@@ -150,4 +150,4 @@ def open_redis(url: str, *, timeout_ms: int, connections: int = 64, timed: bool 
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # closing the client then closes its connections
