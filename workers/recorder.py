@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 from app import metrics
 from app.domain.impression import Impression
+from app.domain.learned import Learned
 from app.runtime import Runtime
 from app.stores import messages
-from app.stores.messages import Learned
 from app.stores.outcomes import Recorded
 from workers.entry import Entry
 

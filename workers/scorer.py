@@ -12,6 +12,7 @@ from app import metrics
 from app.domain import learning
 from app.domain.impression import Feedback, Impression, Outcome
 from app.domain.items import EventKind, Interaction
+from app.domain.learned import Learned
 from app.domain.memory import Memory
 from app.domain.ranking import Ranking, Task
 from app.errors import UnknownImpression
@@ -19,7 +20,6 @@ from app.runtime import Model, Runtime
 from app.serving.rebuild import rebuilt
 from app.stores import messages
 from app.stores.memory import Save, Saved
-from app.stores.messages import Learned
 from workers.entry import Entry
 
 CONFLICT_ATTEMPTS = 8

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from functools import cache
-from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,9 +12,6 @@ from app.api.problems import problem
 from app.api.security import Gate
 from app.errors import BodyTooLarge, LrgdError
 from app.log import REQUEST_ID, get_logger
-
-if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
 
 _log = get_logger(__name__)
 REQUEST_ID_LENGTH = 128
@@ -97,12 +92,4 @@ def _request_id(scope: Scope) -> str:
 
 def _measure(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unknown")
-    count, latency = _series(route, scope["method"], status)
-    count.inc()
-    latency.observe(seconds)
-
-
-@cache
-def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    """The series of a route: looking them up by label costs more than counting."""
-    return metrics.REQUESTS.labels(route, method, status), metrics.REQUEST_SECONDS.labels(route)
+    metrics.measure_request(route, scope["method"], status, seconds)

@@ -114,8 +114,9 @@ def _print_curls(settings: Settings, user: str, item: str) -> None:
 curl -s {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "{user}", "limit": 3}}' | tee answer.json
 
 # Tell what became of it: the first item was bought.
-curl -s {url}/feedback -H 'Content-Type: application/json' -d "$(python3 -c 'import json; a = json.load(open("answer.json"))
-print(json.dumps(dict(impression_id=a["impression_id"], item_id=a["items"][0]["item_id"], event="purchase")))')"
+python3 -c 'import json; a = json.load(open("answer.json"))
+print(json.dumps(dict(impression_id=a["impression_id"], item_id=a["items"][0]["item_id"], event="purchase")))' |
+curl -s {url}/feedback -H 'Content-Type: application/json' -d @-
 
 # What it taught: the outcome with its effect against the control, and the user's paths.
 curl -s {url}/users/{user}/outcomes

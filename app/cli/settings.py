@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import make_url
 
 from app.settings import Settings
+from app.stores.database import without_password
 
 SECRET = frozenset({"api_keys"})
 
@@ -44,5 +44,5 @@ def _shown(name: str, value: object) -> str:
     if name in SECRET:
         return "(set)"
     if name.endswith("_url"):
-        return make_url(str(value)).render_as_string(hide_password=True)
+        return without_password(str(value))
     return str(value)

@@ -122,6 +122,8 @@ class DualRanker:
 
 _NONE = np.empty(0, dtype=np.int32)
 _FIXED: tuple[ReasonKind, ...] = ("popularity", "trend")  # come before the events
+_HISTORY: tuple[ReasonKind, ...] = ("history",)
+_LINE: tuple[ReasonKind, ...] = ("line",)
 
 
 def _discounts(length: int, gamma: float) -> NDArray[np.float32]:
@@ -147,5 +149,5 @@ def _parts(ranking: DualRanking, places: NDArray[np.intp]) -> NDArray[np.float32
 def _sources(ranking: DualRanking) -> Sources:
     """What the columns of `_parts` are."""
     events, samples = ranking.task_part.events.tolist(), ranking.samples.tolist()
-    kinds: list[ReasonKind] = [*_FIXED, *(["history"] * len(events)), *(["line"] * len(samples))]
+    kinds: list[ReasonKind] = [*_FIXED, *_HISTORY * len(events), *_LINE * len(samples)]
     return kinds, [None, None, *events, *(None if sample == NO_SAMPLE else sample for sample in samples)]

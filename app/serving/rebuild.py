@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from app import metrics
 from app.domain.demonstration import Demonstration
 from app.domain.history import HISTORY_LIMIT, History
+from app.domain.learned import Learned
 from app.domain.memory import Memory
 from app.domain.path import Archived, Path, Perspective, Statistics
 from app.domain.round import DraftedDemonstration, Round
 from app.runtime import Model, Runtime
-from app.stores.messages import Learned
 
 FIRST_DRAFT = "first_draft"
 

@@ -36,6 +36,11 @@ def database_url(url: str) -> str:
     return parsed.set(drivername=_DRIVER).render_as_string(hide_password=False)
 
 
+def without_password(url: str) -> str:
+    """The URL of any server, fit to be shown."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
 def open_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     """An engine that holds up to `pool_size` connections and opens none before the first use."""
     return create_async_engine(

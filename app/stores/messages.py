@@ -9,22 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from app.domain.impression import Outcome
-from app.domain.items import Interaction
-from app.domain.round import DraftedDemonstration, Round
-
 Message = TypeVar("Message")
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What became known of one user, for the recorder to write down."""
-
-    user_id: str
-    outcome: Outcome | None = None
-    interaction: Interaction | None = None
-    demonstrations: tuple[DraftedDemonstration, ...] = ()
-    rounds: tuple[Round, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

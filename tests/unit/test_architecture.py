@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "app.embeddings": MODELS,
     "app.stores": LEAVES | {"app.domain", "migrations"},
     "app.evaluation": LEAVES | {"app.domain"},
+    "app.sample": LEAVES | {"app.domain"},
     "app.fitting": MODELS | ADAPTERS,
     "app.runtime": LEAVES | {"app.domain", "app.stores"},
     "app.live": MODELS | ADAPTERS | {"app.runtime"},
@@ -59,13 +60,13 @@ MAY_IMPORT = {
 
 # --- Libraries: the only places that may import them. ------------------------------------------------------------
 
-ARITHMETIC = ("app.lrgd", "app.domain", "app.rankers", "app.drafting", "app.embeddings", "app.evaluation")
+ARITHMETIC = ("app.lrgd", "app.domain", "app.rankers", "app.drafting", "app.embeddings", "app.evaluation", "app.sample")
 ARRAYS_PASS = ("app.serving", "app.runtime", "app.stores", "app.cli", "workers")  # handed on, packed, shown
 OWNERS = {
-    "fastapi": ("app.api", "app.main"),
+    "fastapi": ("app.api", "app.main", "app.cli.bench.bare"),
     "starlette": ("app.api", "app.main"),
     "uvicorn": ("app.cli",),
-    "redis": ("app.stores", "workers.broker"),
+    "redis": ("app.stores", "workers.broker", "app.cli.bench.bare"),
     "sqlalchemy": ("app.stores", "migrations"),
     "psycopg": ("app.stores", "migrations"),
     "alembic": ("app.stores", "migrations"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.domain.demonstration import Demonstration, make_lines
+from app.domain.demonstration import Demonstration
 from app.domain.history import EVENT, HISTORY_LIMIT, History
 from app.domain.memory import APPLIED_LIMIT, REPLAY_LIMIT, Memory, replay_event
 from app.domain.path import ARCHIVE_LIMIT, Archived, Path, Statistics
@@ -80,7 +80,8 @@ def _edited(pool: Pool, shown: Demonstration, version: int, rng: np.random.Gener
     rewritten = rng.random(len(lines)) < REWRITTEN
     lines["label"][rewritten] = rng.choice(pool.items, int(rewritten.sum()))
     lines["born_at"][rewritten] = AT + version * 86_400
-    return Demonstration(str(uuid.UUID(bytes=rng.bytes(16))), version, make_lines(lines.tolist()))
+    strongest = np.argsort(-np.abs(lines["weight"]), kind="stable")
+    return Demonstration(str(uuid.UUID(bytes=rng.bytes(16))), version, lines[strongest])
 
 
 def _statistics(rng: np.random.Generator) -> Statistics:

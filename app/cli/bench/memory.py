@@ -19,6 +19,7 @@ from app.stores.redis import open_redis, user_key
 from app.wiring import open_runtime
 
 USERS = 10_000
+FULL_USERS = 2_000  # with a full history: the largest there can be
 AT_ONCE = 250
 TARGET_BYTES = 8192
 
@@ -53,19 +54,20 @@ async def _measure(workbench: Workbench, settings: Settings) -> tuple[_Cost, _Co
         users = (await rt.catalogue.read_for_fit()).user_ids[:POOL]
         histories = [(user, await rt.catalogue.history(user, limit=HISTORY_LIMIT)) for user in users]
         pool = make_pool(rt.live.current, histories, now_s=int(time.time()))
-        usual = await _population(workbench, rt, pool, "usual", full_history=False)
-        full = await _population(workbench, rt, pool, "full", full_history=True)
+        usual = await _population(workbench, rt, pool, USERS, full_history=False)
+        full = await _population(workbench, rt, pool, FULL_USERS, full_history=True)
     return usual, full
 
 
-async def _population(workbench: Workbench, rt: Runtime, pool: Pool, name: str, *, full_history: bool) -> _Cost:
+async def _population(workbench: Workbench, rt: Runtime, pool: Pool, count: int, *, full_history: bool) -> _Cost:
     """Saves the memories of all users and weighs them."""
-    workbench.say(f"saving {USERS:,} memories, {name} histories")
-    users = [f"user-{name}-{index:06d}" for index in range(USERS)]
+    name = "full" if full_history else "usual"
+    workbench.say(f"saving {count:,} memories, {name} histories")
+    users = [f"user-{name}-{index:06d}" for index in range(count)]
     async with open_redis(str(rt.settings.redis_url), timeout_ms=10_000) as redis:
         before = int((await redis.info("memory"))["used_memory"])
-        for start in range(0, USERS, AT_ONCE):
-            indices = range(start, min(start + AT_ONCE, USERS))
+        for start in range(0, count, AT_ONCE):
+            indices = range(start, min(start + AT_ONCE, count))
             memories = [used_memory(pool, index, full_history=full_history) for index in indices]
             now_ms = int(time.time() * 1000)
             saves = [Save(users[index], memory, now_ms) for index, memory in zip(indices, memories, strict=True)]
@@ -77,4 +79,4 @@ async def _population(workbench: Workbench, rt: Runtime, pool: Pool, name: str, 
     paths = [path for memory in kept for path in memory.paths]
     archived = sum(len(archive) for memory in kept for archive in memory.archives)
     lines = sum(len(path.demonstration) for path in paths)
-    return _Cost(used / USERS, largest, archived / len(paths), lines / len(paths))
+    return _Cost(used / count, largest, archived / len(paths), lines / len(paths))
