@@ -18,7 +18,6 @@ from app.serving.rebuild import first_paths
 POOL = 400  # users whose drafts the others' are edited from
 CANDIDATES = 50
 REWRITTEN = 0.2  # of the lines, by one edit
-JITTER = 0.1  # of the other weights
 ROUNDS = 30  # effects behind the statistics
 AT = 1_700_000_000
 
@@ -74,11 +73,11 @@ def _lineage(pool: Pool, path: Path, rng: np.random.Generator) -> tuple[Archived
 
 
 def _edited(pool: Pool, shown: Demonstration, version: int, rng: np.random.Generator) -> Demonstration:
-    """The next version: some lines speak of other items, the others' weights moved."""
+    """The next version: some lines speak of other items with other weights, the rest stay as they are."""
     lines = shown.lines.copy()
-    lines["weight"] *= rng.normal(1, JITTER, len(lines)).astype(np.float32)
     rewritten = rng.random(len(lines)) < REWRITTEN
     lines["label"][rewritten] = rng.choice(pool.items, int(rewritten.sum()))
+    lines["weight"][rewritten] *= rng.uniform(0.5, 1.5, int(rewritten.sum())).astype(np.float32)
     lines["born_at"][rewritten] = AT + version * 86_400
     strongest = np.argsort(-np.abs(lines["weight"]), kind="stable")
     return Demonstration(str(uuid.UUID(bytes=rng.bytes(16))), version, lines[strongest])
