@@ -180,9 +180,11 @@ async def _record(rt: Runtime, course: _Course, impression: Impression, answer: 
             return earlier
     except (StoreDown, TimeoutError):
         course.reasons.append("impression_not_recorded")
-    course.timings_ms["total"] = _ms(course.ask.started)
+        kept = None
+    if kept is None:
+        course.timings_ms["total"] = _ms(course.ask.started)
     _count(answer)
-    return answer.packed()
+    return answer.packed() if kept is None else kept[1]  # what is sent is what a repeat gets
 
 
 def _count(answer: Answer) -> None:
