@@ -1,40 +1,63 @@
-"""The command line."""
+"""The command line: `lrgd COMMAND`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app.cli.bench.command import bench
-from app.cli.demo import demo
-from app.cli.fit import fit
-from app.cli.ingest import ingest
-from app.cli.inspect import inspect
-from app.cli.key import key
-from app.cli.migrate import migrate
-from app.cli.replay import replay
-from app.cli.serve import serve
-from app.cli.settings import settings
-from app.cli.work import work
 from app.errors import LrgdError
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (demo, serve, work, ingest, fit, replay, bench, inspect, migrate, key, settings):
-    cli.command()(command)
+COMMANDS = {
+    "demo": "app.cli.demo",
+    "serve": "app.cli.serve",
+    "work": "app.cli.work",
+    "ingest": "app.cli.ingest",
+    "fit": "app.cli.fit",
+    "replay": "app.cli.replay",
+    "bench": "app.cli.bench.command",
+    "inspect": "app.cli.inspect",
+    "migrate": "app.cli.migrate",
+    "key": "app.cli.key",
+    "settings": "app.cli.settings",
+}
 
 
 def main() -> None:
     """Runs the command; an error that we foresaw ends in one line and exit code 1."""
     try:
-        cli()
+        command_line(sys.argv[1:])()
     except LrgdError as error:
-        Console(stderr=True).print(f"lrgd: {error.detail}", style="red", markup=False, highlight=False)
-        sys.exit(1)
+        _complain(error.detail)
     except ValidationError as error:
-        for fault in error.errors():
-            name = "_".join(str(part) for part in fault["loc"]).upper() or "settings"
-            Console(stderr=True).print(f"lrgd: LRGD_{name}: {fault['msg']}", style="red", markup=False, highlight=False)
-        sys.exit(1)
+        _complain(*(_worded(fault["loc"], fault["msg"]) for fault in error.errors()))
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The command that these arguments name, or all of them: each brings seconds of imports that others need not."""
+    cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    cli.callback(help="An online recommender that learns in context.")(_together)
+    named = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    for name, module in COMMANDS.items():
+        if named in {None, name}:
+            cli.command(name)(getattr(import_module(module), name))
+    return cli
+
+
+def _together() -> None:
+    """Keeps a lone command under its name."""
+
+
+def _worded(place: tuple[int | str, ...], message: str) -> str:
+    plain = message.removeprefix("Value error, ")
+    return f"LRGD_{str(place[0]).upper()}: {plain}" if place else plain
+
+
+def _complain(*details: str) -> None:
+    for detail in details:
+        Console(stderr=True, soft_wrap=True).print(f"lrgd: {detail}", style="red", markup=False, highlight=False)
+    sys.exit(1)

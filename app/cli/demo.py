@@ -111,19 +111,19 @@ def _print_curls(settings: Settings, user: str, item: str) -> None:
     url = f"http://{settings.host}:{settings.port}"
     typer.echo(f"""
 # Recommend for a user, and keep the impression:
-curl -s {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "{user}", "limit": 3}}' | tee answer.json
+curl -sw '\\n' {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "{user}", "limit": 3}}' | tee answer.json
 
 # Tell what became of it: the first item was bought.
 python3 -c 'import json; a = json.load(open("answer.json"))
 print(json.dumps(dict(impression_id=a["impression_id"], item_id=a["items"][0]["item_id"], event="purchase")))' |
-curl -s {url}/feedback -H 'Content-Type: application/json' -d @-
+curl -sw '\\n' {url}/feedback -H 'Content-Type: application/json' -d @-
 
 # What it taught: the outcome with its effect against the control, and the user's paths.
-curl -s {url}/users/{user}/outcomes
-curl -s {url}/users/{user}/paths
+curl -sw '\\n' {url}/users/{user}/outcomes
+curl -sw '\\n' {url}/users/{user}/paths
 
 # Rank your own candidates for a user that nobody knows:
-curl -s {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "you", "history": ["{item}"], "limit": 3}}'
+curl -sw '\\n' {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "you", "history": ["{item}"], "limit": 3}}'
 
 Documentation: {url}/docs   Metrics: {url}/metrics   Inspect: .venv/bin/lrgd inspect {user}   Stop: Ctrl-C
 """)

@@ -27,7 +27,7 @@ def work(
         bool, typer.Option("--redrive", help="Put the dead letters back on their streams and exit.")
     ] = False,
 ) -> None:
-    """Runs background workers in this process."""
+    """Runs background workers in this process, on the servers of the settings or of a running demo."""
     settings = Settings()
     if dead or redrive:
         with servers(settings) as located:
@@ -35,7 +35,8 @@ def work(
         return
     configure_logging(settings.log, settings.log_level)
     leave_with_parent()
-    uvloop.run(run_workers(settings, workers or list(Worker)))
+    with servers(settings) as located:
+        uvloop.run(run_workers(located, workers or list(Worker)))
 
 
 async def _letters(settings: Settings, *, redrive: bool) -> None:
