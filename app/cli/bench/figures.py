@@ -19,6 +19,7 @@ class Figure:
     target: str | None = None
     met: bool | None = None
     spread: float | None = None  # half of a 95 % interval
+    column: str | None = None  # figures of one name stand side by side under their columns
 
 
 def at_least(name: str, value: float, target: float, unit: str = "") -> Figure:
@@ -33,10 +34,22 @@ def at_most(name: str, value: float, target: float, unit: str = "") -> Figure:
 
 def show(console: Console, section: str, figures: Sequence[Figure]) -> None:
     """Prints the table of a section."""
+    columns = list(dict.fromkeys(figure.column for figure in figures if figure.column is not None))
+    if columns:
+        _show_columns(console, section, figures, columns)
+        return
     table = Table(section, "measured", "", "target", "met")
     for figure in figures:
         met = "" if figure.met is None else "yes" if figure.met else "[red]no[/red]"
         table.add_row(figure.name, _value(figure), figure.unit, figure.target or "", met)
+    console.print(table)
+
+
+def _show_columns(console: Console, section: str, figures: Sequence[Figure], columns: Sequence[str]) -> None:
+    table = Table(section, *columns)
+    found = {(figure.name, figure.column): _value(figure) for figure in figures}
+    for name in dict.fromkeys(figure.name for figure in figures):
+        table.add_row(name, *(found.get((name, column), "") for column in columns))
     console.print(table)
 
 

@@ -47,7 +47,7 @@ async def _asked(url: str, users: Sequence[EvalUser]) -> dict[str, Positions]:
         arms = {"service": await asyncio.gather(*(_position(service, user, None) for user in users))}
         if all(user.test_ts is not None for user in users):
             timed = await asyncio.gather(*(_position(service, user, user.test_ts) for user in users))
-            arms["service, at the event's time"] = timed
+            arms["service, timed"] = timed
     return {name: list(positions) for name, positions in arms.items()}
 
 
@@ -83,10 +83,10 @@ def _figures(name: str, users: Sequence[EvalUser], arms: Mapping[str, Positions]
     later = [user.test_ts is not None and user.test_ts > (user.validation_ts or user.test_ts) for user in users]
     figures = []
     for arm, positions in arms.items():
-        figures += _measured(f"{name}: {arm}, {len(users):,} users", positions)
+        figures += _measured(f"{name}: {arm} ({len(users):,} users)", positions)
         if any(later):
             strictly = [position for position, wanted in zip(positions, later, strict=True) if wanted]
-            figures += _measured(f"{name}: {arm}, {len(strictly):,} strictly later", strictly)
+            figures += _measured(f"{name}: {arm} ({len(strictly):,} strictly later)", strictly)
     return figures
 
 
@@ -96,7 +96,7 @@ def _measured(what: str, positions: Positions) -> list[Figure]:
         "nDCG@10": mean([ndcg(position, 10) for position in positions]),
         "Recall@10": mean([recall(position, 10) for position in positions]),
     }
-    return [Figure(f"{what}: {measure}", each.mean, spread=_margin(each)) for measure, each in found.items()]
+    return [Figure(what, each.mean, spread=_margin(each), column=measure) for measure, each in found.items()]
 
 
 def _margin(each: Mean) -> float | None:
