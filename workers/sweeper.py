@@ -36,10 +36,14 @@ async def rebuild(rt: Runtime, entries: Sequence[Entry]) -> None:
 
 
 async def erase(rt: Runtime, entries: Sequence[Entry]) -> None:
-    """Erases these users from PostgreSQL; what is still on its way is held back by their tombstones."""
+    """Erases these users from PostgreSQL; what is still on its way is held back by their tombstones.
+
+    What was rebuilt from PostgreSQL, or said, while the erasure was under way is forgotten with the rest.
+    """
     for entry in entries:
         user_id = messages.unpack(UserNotice, entry.body).user_id
         erased = await rt.outcomes.erase_user(user_id)
+        await rt.memory.erase(user_id)
         _log.info("user_erased", rows=sum(erased.values()))
 
 

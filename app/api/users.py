@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -58,8 +57,8 @@ async def get_outcomes(request: Request, user_id: Id, limit: Limit = 100) -> lis
 async def delete_user(request: Request, user_id: Id) -> ErasureView:
     """Erases everything that is kept of a user."""
     runtime: Runtime = request.app.state.runtime
-    await runtime.streams.erase(user_id)
-    await runtime.memory.erase(user_id, now_ms=int(time.time() * 1000))
+    await runtime.memory.erase(user_id)
+    await runtime.streams.erase(user_id)  # after the tombstone: what is on its way must not follow the erasure
     return ErasureView(user_id=user_id, status="accepted")
 
 

@@ -13,7 +13,7 @@ from app.domain.memory import Memory, ServingMemory
 from app.stores import codec
 from app.stores.batching import Batcher
 from app.stores.guard import Guard
-from app.stores.redis import OUTCOME, SAVE, Call, Script, answer_key, erased_key, user_key
+from app.stores.redis import FORGET, OUTCOME, SAVE, Call, Script, answer_key, erased_key, user_key
 
 
 class Saved(IntEnum):
@@ -43,6 +43,7 @@ class MemoryStore:
         self._guard = guard
         self._ttl_s = ttl_s
         self._save = Script(redis, SAVE)
+        self._forget = Script(redis, FORGET)
 
     async def serving(self, user_id: str, *, answer: str | None = None) -> tuple[ServingMemory | None, bytes | None]:
         """What a request needs of a memory, and the stored answer to its Idempotency-Key; one round trip."""
@@ -78,13 +79,11 @@ class MemoryStore:
         keys = (user_key(save.user_id), erased_key(save.user_id), OUTCOME)
         return keys, (save.memory.version, *fields, self._ttl_s, save.caused_at_ms, *save.messages)
 
-    async def erase(self, user_id: str, *, now_ms: int) -> None:
-        """Forgets a user, and refuses what older messages would write of them."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.set(erased_key(user_id), now_ms, ex=86_400)
-        pipeline.delete(user_key(user_id))
+    async def erase(self, user_id: str, *, now_ms: int | None = None) -> None:
+        """Forgets a user, and refuses what older messages would write of them; now is by the clock of Redis, as theirs."""
+        moment: tuple[int, ...] = () if now_ms is None else (now_ms,)
         async with self._guard:
-            await pipeline.execute()
+            await self._forget.calls([((user_key(user_id), erased_key(user_id)), moment)])
 
     async def erased_since(self, user_ids: Sequence[str]) -> dict[str, int]:
         """When each of these users was erased (ms), for those that were."""

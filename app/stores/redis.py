@@ -73,6 +73,14 @@ for i = 7, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
 return 1
 """
 
+# Leaves a tombstone of this moment (ARGV[1], or now by the clock that stamps the streams, ms) for a user's memory.
+FORGET = """
+local now = redis.call('TIME')
+redis.call('SET', KEYS[2], ARGV[1] or string.format('%d', now[1] * 1000 + math.floor(now[2] / 1000)), 'EX', 86400)
+redis.call('DEL', KEYS[1])
+return 1
+"""
+
 
 def redis_guard(*, rest_s: float) -> Guard:
     """The guard of everything that talks to Redis."""
