@@ -90,7 +90,7 @@ async def _learned(rt: Runtime, user_id: str, memory: Memory | None, turn: Seque
         learned.append(Learned(user_id, outcome=outcome, interaction=_interaction(arrived.feedback)))
         _count(outcome)
     packed = tuple(messages.pack(each) for each in learned)
-    return Save(user_id, memory, min(arrived.added_ms for arrived in turn), packed)
+    return Save(user_id, memory.settled(len(turn)), min(arrived.added_ms for arrived in turn), packed)
 
 
 def _outcome(model: Model, memory: Memory, arrived: _Arrived) -> Outcome:

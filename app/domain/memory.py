@@ -13,7 +13,7 @@ from app.domain.path import Archived, Path
 
 REPLAY_LIMIT = 10  # events kept with their candidates, to judge drafts on
 REPLAY_CANDIDATES = 64  # candidates kept of one event, best first, the true item among them
-APPLIED_LIMIT = 64  # outcomes remembered as learned from, so that a redelivery is not counted twice
+APPLIED_LIMIT = 64  # outcomes remembered at least as learned from, so that a redelivery is not counted twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,11 @@ class Memory:
 
     def with_applied(self, digest: int) -> Memory:
         """This memory with one more outcome marked as learned from."""
-        return replace(self, applied=(*self.applied, digest)[-APPLIED_LIMIT:])
+        return replace(self, applied=(*self.applied, digest))
+
+    def settled(self, turn: int) -> Memory:
+        """This memory with the marks that a redelivery can ask for: those of a whole turn of this many outcomes."""
+        return replace(self, applied=self.applied[-max(APPLIED_LIMIT, turn) :])
 
     def with_replay(self, event: ReplayEvent) -> Memory:
         """This memory with one more event in the replay buffer."""

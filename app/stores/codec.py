@@ -16,11 +16,12 @@ import numpy as np
 
 from app.domain.demonstration import LINE, Demonstration
 from app.domain.history import EVENT, History
-from app.domain.memory import Memory, ReplayEvent, ServingMemory
+from app.domain.memory import APPLIED_LIMIT, Memory, ReplayEvent, ServingMemory
 from app.domain.path import Archived, Path, PathState, Perspective, Statistics
 
 FORMAT = 1
 ARCHIVE_BYTES = 3072  # what the compressed part may take: the oldest archived demonstrations give way
+_MARK_BYTES = 8
 _PERSPECTIVES, _STATES = tuple(Perspective), tuple(PathState)
 _HEADER = struct.Struct("<BBB16sI6fIH")  # index, perspective, state, id, version, statistics, rounds, lines
 _ARCHIVED = struct.Struct("<B16sI6fIH")  # path, id, version, statistics, rounds, lines
@@ -29,10 +30,14 @@ _COUNTS = struct.Struct("<BHHHH")  # format, pooled lines, archived, replay even
 
 
 def encode(memory: Memory) -> tuple[bytes, bytes, bytes]:
-    """The fields h, p and a of this memory; the archive is shortened until `a` fits ARCHIVE_BYTES."""
+    """The fields h, p and a of this memory; the archive is shortened until `a` fits ARCHIVE_BYTES.
+
+    Marks beyond the usual number, which only the turn after a burst has, do not count against the archive.
+    """
+    bound = ARCHIVE_BYTES + _MARK_BYTES * max(len(memory.applied) - APPLIED_LIMIT, 0)
     archives = [list(archive) for archive in memory.archives]
     tail = _encode_tail(memory, archives)
-    while len(tail) > ARCHIVE_BYTES and any(len(archive) > 1 for archive in archives):
+    while len(tail) > bound and any(len(archive) > 1 for archive in archives):
         max(archives, key=len).pop(0)
         tail = _encode_tail(memory, archives)
     return memory.history.events.tobytes(), _encode_paths(memory.paths), tail

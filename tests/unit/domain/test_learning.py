@@ -14,7 +14,7 @@ from app.domain.effect import POSITION_CLIP, SERVING_FACTOR, effect
 from app.domain.history import History
 from app.domain.impression import Feedback, Impression, Outcome, new_impression_id
 from app.domain.items import EventKind
-from app.domain.memory import REPLAY_CANDIDATES, REPLAY_LIMIT, Memory, replay_event
+from app.domain.memory import APPLIED_LIMIT, REPLAY_CANDIDATES, REPLAY_LIMIT, Memory, replay_event
 from app.domain.path import Path, PathState, Perspective
 from app.domain.ranking import Ranking
 
@@ -142,3 +142,11 @@ def test_a_replay_event_holds_its_true_item() -> None:
     assert len(event.candidates) == REPLAY_CANDIDATES
     assert event.candidates[-1] == 500
     assert replay_event(3, 1, (5, 3)).candidates.tolist() == [5, 3]
+
+
+def test_marks_of_a_whole_turn_outlive_it_and_older_ones_give_way() -> None:
+    held = memory()
+    for digest in range(300):
+        held = held.with_applied(digest)
+    assert held.settled(200).applied == tuple(range(100, 300))
+    assert held.settled(1).applied == tuple(range(300 - APPLIED_LIMIT, 300))
