@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from app.cli import cli
+from app.cli import command_line
 from app.cli.bench.workbench import Workbench, free_port, loaded
 from app.errors import StartupError
 from app.sample import write_shop
@@ -43,7 +43,8 @@ def learning_service(settings: Settings) -> Iterator[str]:
 
 
 def replay(folder: Path, url: str, *more: str) -> Result:
-    return CliRunner().invoke(cli, ["replay", str(folder), "--users", str(USERS), "--url", url, *more])
+    arguments = ["replay", str(folder), "--users", str(USERS), "--url", url, *more]
+    return CliRunner().invoke(command_line(arguments), arguments)
 
 
 def test_each_event_is_asked_told_and_learned(settings: Settings, shop: Path, tmp_path: Path) -> None:
