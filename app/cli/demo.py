@@ -110,20 +110,22 @@ def _wait_ready(settings: Settings, children: Children) -> str:
 def _print_curls(settings: Settings, user: str, item: str) -> None:
     url = f"http://{settings.host}:{settings.port}"
     typer.echo(f"""
-# Recommend for a user, and keep the impression:
-curl -sw '\\n' {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "{user}", "limit": 3}}' | tee answer.json
+url={url} json='Content-Type: application/json'
+
+# Recommend for a user, and keep the answer:
+curl -sw '\\n' $url/recommend -H "$json" -d '{{"user_id": "{user}", "limit": 3}}' | tee answer.json
 
 # Tell what became of it: the first item was bought.
 python3 -c 'import json; a = json.load(open("answer.json"))
 print(json.dumps(dict(impression_id=a["impression_id"], item_id=a["items"][0]["item_id"], event="purchase")))' |
-curl -sw '\\n' {url}/feedback -H 'Content-Type: application/json' -d @-
+curl -sw '\\n' $url/feedback -H "$json" -d @-
 
 # What it taught: the outcome with its effect against the control, and the user's paths.
-curl -sw '\\n' {url}/users/{user}/outcomes
-curl -sw '\\n' {url}/users/{user}/paths
+curl -sw '\\n' $url/users/{user}/outcomes
+curl -sw '\\n' $url/users/{user}/paths
 
-# Rank your own candidates for a user that nobody knows:
-curl -sw '\\n' {url}/recommend -H 'Content-Type: application/json' -d '{{"user_id": "you", "history": ["{item}"], "limit": 3}}'
+# Recommend for somebody nobody knows, by what they have just looked at:
+curl -sw '\\n' $url/recommend -H "$json" -d '{{"user_id": "you", "history": ["{item}"], "limit": 3}}'
 
 Documentation: {url}/docs   Metrics: {url}/metrics   Inspect: .venv/bin/lrgd inspect {user}   Stop: Ctrl-C
 """)

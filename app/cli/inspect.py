@@ -13,6 +13,7 @@ from rich.table import Table
 from app.cli.servers import servers
 from app.domain.path import Estimate, Path
 from app.errors import UnknownUser
+from app.log import configure_logging
 from app.runtime import Runtime
 from app.settings import Settings
 from app.wiring import open_runtime
@@ -20,6 +21,7 @@ from app.wiring import open_runtime
 
 def inspect(user: Annotated[str, typer.Argument(help="A user id.")]) -> None:
     """Shows what is remembered of a user: history, paths, demonstrations, outcomes."""
+    configure_logging("console", "warning")
     with servers(Settings()) as located:
         asyncio.run(_inspect(located, user))
 

@@ -20,7 +20,7 @@ def settings(
     """Lists every setting with its value, default and meaning."""
     current = Settings()
     rows = [
-        (f"LRGD_{name.upper()}", _shown(name, getattr(current, name)), _default(field.default), field.description or "")
+        (f"LRGD_{name.upper()}", _shown(name, getattr(current, name)), _shown("", field.default), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     if markdown:
@@ -32,10 +32,6 @@ def settings(
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-
-
-def _default(value: object) -> str:
-    return "~/.lrgd" if str(value).endswith(".lrgd") else _shown("", value)
 
 
 def _shown(name: str, value: object) -> str:

@@ -23,6 +23,10 @@ def create_bare() -> FastAPI:
 
     app = FastAPI(lifespan=lifespan)
 
+    @app.get("/readyz")
+    async def ready() -> bool:
+        return True
+
     @app.post("/recommend")
     async def recommend(request: Request, body: RecommendRequest) -> dict[str, bool]:
         return {"known": await request.app.state.redis.get(body.user_id) is not None}
