@@ -32,8 +32,12 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_runtime(settings, learns=False) as runtime:
             app.state.runtime = runtime
             _spare_the_collector()
-            yield
+            try:
+                yield
+            finally:
+                await gate.close()
 
+    gate = Gate(settings)
     app = FastAPI(
         title="lrgd",
         version=__version__,
@@ -45,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     add_handlers(app)
     app.add_middleware(Express, lanes=(recommend.LANE,))
-    app.add_middleware(Boundary, gate=Gate(settings), max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Boundary, gate=gate, max_body_bytes=settings.max_body_bytes)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

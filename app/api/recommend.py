@@ -6,11 +6,14 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from starlette.types import Scope
 
-from app.api.express import Lane, reading
-from app.api.problems import documented
+from app.api.express import Lane
+from app.api.problems import documented, invalid
 from app.api.schemas import RecommendRequest, RecommendResponse
 from app.errors import FieldError, InvalidRequest
+from app.runtime import Runtime
 from app.serving.recommend import Ask, recommend
 
 router = APIRouter(tags=["serving"])
@@ -72,7 +75,26 @@ _EXAMPLE: dict[str, Any] = {
 )
 async def post_recommend(request: Request, body: RecommendRequest) -> Response:
     """Ranks for a user; with the same Idempotency-Key from the same user the stored answer comes back."""
-    ask = Ask(
+    answer = await recommend(request.app.state.runtime, _ask(body, request.headers.get("idempotency-key")))
+    return Response(answer, media_type="application/json")
+
+
+async def _answer(scope: Scope, content: bytes) -> bytes:
+    """What `post_recommend` answers, straight from the body's bytes."""
+    try:
+        body = RecommendRequest.model_validate_json(content)
+    except ValidationError as error:
+        raise invalid(list(error.errors(include_url=False))) from error
+    key = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"), None)
+    runtime: Runtime = scope["app"].state.runtime
+    return await recommend(runtime, _ask(body, key))
+
+
+def _ask(body: RecommendRequest, idempotency_key: str | None) -> Ask:
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= KEY_LENGTH:
+        fault = FieldError(field="Idempotency-Key", message=f"must have 1 to {KEY_LENGTH} characters")
+        raise InvalidRequest(f"{fault['field']}: {fault['message']}", errors=[fault])
+    return Ask(
         user_id=body.user_id,
         started=time.monotonic(),
         now_ms=int(time.time() * 1000),
@@ -83,20 +105,8 @@ async def post_recommend(request: Request, body: RecommendRequest) -> Response:
         path=body.path,
         deadline_ms=body.deadline_ms,
         at=None if body.at is None else int(body.at.timestamp()),
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=idempotency_key,
     )
-    return Response(await recommend(request.app.state.runtime, ask), media_type="application/json")
 
 
-def _idempotency_key(request: Request) -> str | None:
-    """The header, read by hand: a declared parameter would cost every request more than validating its body."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= KEY_LENGTH:
-        message = f"must have 1 to {KEY_LENGTH} characters"
-        raise InvalidRequest(
-            f"Idempotency-Key: {message}", errors=[FieldError(field="Idempotency-Key", message=message)]
-        )
-    return key
-
-
-LANE = Lane("POST", "/recommend", reading(RecommendRequest, post_recommend))
+LANE = Lane("POST", "/recommend", _answer)

@@ -30,11 +30,13 @@ class Gate:
         entries = [entry.strip().split(":") for entry in settings.api_keys.split(",") if entry.strip()]
         self._keys = [(bytes.fromhex(digest), frozenset(scopes.split("+"))) for scopes, digest in entries]
         self._limit = parse(settings.rate_limit) if settings.rate_limit else None
-        self._limiter = (
-            MovingWindowRateLimiter(RedisStorage(f"async+{settings.redis_url}", implementation="redispy"))
-            if self._limit
-            else None
-        )
+        self._storage = _storage(settings) if self._limit else None
+        self._limiter = MovingWindowRateLimiter(self._storage) if self._storage else None
+
+    async def close(self) -> None:
+        """Closes the connections to the store of the limits."""
+        if self._storage is not None:
+            await self._storage.bridge.storage.aclose()
 
     def authorise(self, key: str | None, scope: Scope) -> None:
         """Raises Unauthorized or Forbidden. Every stored key is compared, so that time tells nothing."""
@@ -77,6 +79,17 @@ class Gate:
             _log.warning("rate_limit_unavailable", error=repr(error))
             return
         raise RateLimited(f"more than {self._limit}", retry_after=max(1, round(reset_at - time.time())))
+
+
+def _storage(settings: Settings) -> RedisStorage:
+    """Where the limits are counted; it gives up as soon as everything else on the request path."""
+    seconds = settings.redis_timeout_ms / 1000
+    return RedisStorage(
+        f"async+{settings.redis_url}",
+        implementation="redispy",
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+    )
 
 
 def scope_of(method: str, path: str) -> Scope | None:

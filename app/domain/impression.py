@@ -111,3 +111,8 @@ def served_at_of(impression_id: str) -> int:
     if parsed.version != 7:
         raise ValueError(f"{impression_id} is not an impression id")
     return parsed.int >> 80
+
+
+def draw_of(impression_id: str) -> float:
+    """A number in [0, 1) that is uniform over impressions and always the same for one: random bits of the id."""
+    return int(impression_id[24:], 16) / 2**48

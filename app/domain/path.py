@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 from statistics import NormalDist
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from app.domain.demonstration import Demonstration
 
@@ -116,13 +116,6 @@ class Path:
         return replace(self, statistics=statistics, state=PathState.ACTIVE)
 
 
-class Uniform(Protocol):
-    """A source of uniform draws, such as random.Random."""
-
-    def random(self) -> float:
-        """A number in [0, 1)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The path that serves, and the chance it had."""
@@ -131,15 +124,16 @@ class Choice:
     propensity: float
 
 
-def choose_path(paths: Sequence[Path], rng: Uniform) -> Choice:
+def choose_path(paths: Sequence[Path], draw: float) -> Choice:
     """A path by decayed Beta-Thompson sampling with an exploration floor [O], with its exact propensity.
 
+    `draw` is uniform in [0, 1).
     The shares that the paths win are a function of their statistics alone; the path is drawn from those shares mixed
     with the uniform distribution, so the propensity that is logged is the one that was used.
     """
     shares = thompson_shares(tuple(path.statistics.beta() for path in paths))
     floor = EXPLORATION / len(paths)
-    left, chosen, chance = rng.random(), paths[0], 0.0
+    left, chosen, chance = draw, paths[0], 0.0
     for chosen, share in zip(paths, shares, strict=True):  # noqa: B007 - the one it stops at is the choice
         chance = floor + (1.0 - EXPLORATION) * share
         left -= chance

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app import metrics
-from app.domain.impression import Impression, ServedDemonstration, new_impression_id
+from app.domain.impression import Impression, ServedDemonstration, draw_of, new_impression_id
 from app.domain.path import Choice, Path, choose_path, pinned_path
 from app.domain.ranking import Ranking, Task
 from app.errors import NoCandidates, StoreDown
@@ -115,7 +114,7 @@ def _choose(paths: Sequence[Path], course: _Course) -> Choice | None:
         return None
     if course.ask.path is not None:
         return pinned_path(paths, course.ask.path)
-    return choose_path(paths, random.Random(course.impression_id))
+    return choose_path(paths, draw_of(course.impression_id))
 
 
 def _task(course: _Course, recalled: Recalled, choice: Choice | None) -> Task:

@@ -20,7 +20,7 @@ from app.domain.memory import APPLIED_LIMIT, Memory, ReplayEvent, ServingMemory
 from app.domain.path import Archived, Path, PathState, Perspective, Statistics
 
 FORMAT = 1
-ARCHIVE_BYTES = 3072  # what the compressed part may take: the oldest archived demonstrations give way
+ARCHIVE_BYTES = 4096  # what the compressed part may take: the oldest archived demonstrations give way
 _MARK_BYTES = 8
 _PERSPECTIVES, _STATES = tuple(Perspective), tuple(PathState)
 _HEADER = struct.Struct("<BBB16sI6fIH")  # index, perspective, state, id, version, statistics, rounds, lines

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.demonstration import Demonstration, make_lines
+from app.domain.impression import draw_of, new_impression_id
 from app.domain.path import DECAY, EXPLORATION, Path, PathState, Perspective, Statistics, choose_path, pinned_path
 
 UNIT = st.floats(0.0, 1.0)
@@ -38,42 +39,30 @@ def test_propensities_are_the_chances_that_are_drawn_from() -> None:
     """Over many generators the inverse propensity of a path, counted where it was chosen, averages to one."""
     held = paths(MIDDLE, observed([(0.6, 1.0)] * 4), Statistics())
     draws = 3000
-    chosen = [choose_path(held, np.random.default_rng(seed)) for seed in range(draws)]
+    chosen = [choose_path(held, draw) for draw in np.random.default_rng(1).random(draws)]
     for path in held:
         weights = [1.0 / each.propensity for each in chosen if each.path is path]
         assert sum(weights) / draws == pytest.approx(1.0, abs=0.15)
 
 
-def _chances(held: list[Path], seed: int) -> dict[int, float]:
-    """What each path would be logged with under this seed, whichever is drawn."""
+def _chances(held: list[Path]) -> dict[int, float]:
+    """What each path would be logged with, whichever is drawn."""
     found: dict[int, float] = {}
     for level in np.linspace(0.0, 0.999, 60):
-        choice = choose_path(held, _Fixed(seed, float(level)))
+        choice = choose_path(held, float(level))
         found[choice.path.index] = choice.propensity
     return found
 
 
-class _Fixed(np.random.Generator):
-    """A generator whose uniform draw is set: what follows the posterior draws is under our hand."""
-
-    def __init__(self, seed: int, level: float) -> None:
-        super().__init__(np.random.PCG64(seed))
-        self._level = level
-
-    def random(self, *_: object, **__: object) -> float:  # type: ignore[override]
-        return self._level
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_propensities_sum_to_one_over_the_paths(seed: int) -> None:
-    found = _chances(paths(MIDDLE, observed([(0.6, 1.0)] * 4), Statistics()), seed)
+def test_propensities_sum_to_one_over_the_paths() -> None:
+    found = _chances(paths(MIDDLE, observed([(0.6, 1.0)] * 4), Statistics()))
     assert len(found) == 3
     assert sum(found.values()) == pytest.approx(1.0)
 
 
 def test_no_path_falls_below_the_floor() -> None:
     held = paths(STRONG, WEAK, WEAK)
-    choices = [choose_path(held, np.random.default_rng(seed)) for seed in range(2000)]
+    choices = [choose_path(held, draw) for draw in np.random.default_rng(2).random(2000)]
     floor = EXPLORATION / 3
     assert min(each.propensity for each in choices) == pytest.approx(floor)
     for path in held[1:]:
@@ -82,18 +71,19 @@ def test_no_path_falls_below_the_floor() -> None:
 
 def test_the_best_path_serves_most() -> None:
     held = paths(WEAK, STRONG, MIDDLE)
-    chosen = [choose_path(held, np.random.default_rng(seed)).path.index for seed in range(300)]
+    chosen = [choose_path(held, draw).path.index for draw in np.random.default_rng(3).random(300)]
     assert np.bincount(chosen, minlength=3).argmax() == 1
 
 
-def test_one_seed_gives_one_path() -> None:
+def test_one_impression_gives_one_path() -> None:
     held = paths(Statistics(), MIDDLE, Statistics())
-    first, second = (choose_path(held, np.random.default_rng(42)) for _ in range(2))
-    assert first == second
+    draw = draw_of(new_impression_id(1_700_000_000_000))
+    assert 0.0 <= draw < 1.0
+    assert choose_path(held, draw) == choose_path(held, draw)
 
 
 def test_a_single_path_is_certain() -> None:
-    assert choose_path(paths(WEAK, STRONG, MIDDLE)[:1], np.random.default_rng(1)).propensity == pytest.approx(1.0)
+    assert choose_path(paths(WEAK, STRONG, MIDDLE)[:1], 0.5).propensity == pytest.approx(1.0)
 
 
 def test_a_pinned_path_is_certain_and_a_missing_one_is_none() -> None:
