@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.errors import ArtifactError, StartupError, StoreDown
+from app.errors import StartupError
 from app.live import LiveArtifact, follow
 from app.log import get_logger
 from app.runtime import Runtime
@@ -66,8 +66,8 @@ async def _live(settings: Settings, to: Connections, *, learns: bool) -> LiveArt
     live = LiveArtifact(settings.artifact_folder, Catalogue(to.engine, database_guard(rest_s=0.0)), drafts=learns)
     try:
         await live.refresh()
-    except (StoreDown, ArtifactError) as error:
-        _log.warning("starting_without_a_model", error=str(error))
+    except Exception as error:  # noqa: BLE001 - the follower tries again, and /readyz says what is missing
+        _log.warning("starting_without_a_model", error=repr(error))
     return live
 
 

@@ -21,16 +21,19 @@ def strongest(
     """
     limit = min(limit, parts.shape[1])
     top = np.abs(parts).argsort(axis=1)[:, : -limit - 1 : -1]
-    weights = parts[np.arange(len(parts))[:, None], top].astype(np.float64).round(DIGITS)
-    other = (scores.astype(np.float64).round(DIGITS) - weights.sum(axis=1)).round(DIGITS)
+    weights = parts[np.arange(len(parts))[:, None], top]
+    listed = zip(top.tolist(), weights.tolist(), scores.tolist(), strict=True)
+    return [_reasons(columns, shown, score, sources) for columns, shown, score in listed]
+
+
+def _reasons(columns: list[int], weights: list[float], score: float, sources: Sources) -> list[Reason]:
     kinds, items = sources
-    explained = []
-    for columns, shown, rest in zip(top.tolist(), weights.tolist(), other.tolist(), strict=True):
-        reasons = [
-            Reason(kinds[column], weight, items[column])
-            for column, weight in zip(columns, shown, strict=True)
-            if weight
-        ]
-        reasons.append(Reason("other", rest))
-        explained.append(reasons)
-    return explained
+    left = round(score, DIGITS)
+    reasons = []
+    for column, weight in zip(columns, weights, strict=True):
+        if weight:
+            rounded = round(weight, DIGITS)
+            left -= rounded
+            reasons.append(Reason(kinds[column], rounded, items[column]))
+    reasons.append(Reason("other", round(left, DIGITS)))
+    return reasons

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-import numpy as np
 import orjson
 
 from app.domain.demonstration import Demonstration
@@ -78,14 +77,14 @@ def ranked_items(model: Model, ranking: Ranking, reasons: Sequence[list[Reason]]
     space = model.space
     best = ranking.order[: len(reasons)]
     rows = space.rows(ranking.candidates[best]).tolist()
-    scores = ranking.scores[best].astype(np.float64).round(DIGITS).tolist()
+    scores = ranking.scores[best].tolist()
     ids = {item: model.item_id(item) for parts in reasons for _, _, item in parts if item is not None}
     return [
         {
             "item_id": space.item_ids[row],
             "title": space.titles[row],
             "rank": place,
-            "score": score,
+            "score": round(score, DIGITS),
             "because": [
                 {"kind": kind, "item_id": None if item is None else ids[item], "weight": weight}
                 for kind, weight, item in parts
