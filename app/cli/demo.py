@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -74,21 +74,31 @@ async def _prepare(settings: Settings, data: Path | None, begun: float) -> tuple
     engine = open_engine(str(settings.database_url), pool_size=3)
     try:
         catalogue = Catalogue(engine)
+        stale = artifact.current_version(settings.artifact_folder) is None
         if data is not None or not (await catalogue.changed_since(None))[0]:
-            with tempfile.TemporaryDirectory() as folder:
-                loaded = await ingest_folder(data or write_shop(Path(folder), now=int(time.time())), catalogue)
-            source = data or "the sample shop"
-            _say(begun, f"{loaded.items:,} items and {loaded.interactions:,} new interactions from {source}")
-            stale = loaded.interactions > 0
-        else:
-            stale = False
-        if stale or artifact.current_version(settings.artifact_folder) is None:
+            folder = data or _sample(settings.home / "sample")
+            loaded = await ingest_folder(folder, catalogue)
+            _say(begun, f"{loaded.items:,} items and {loaded.interactions:,} new interactions from {folder}")
+            stale = stale or loaded.interactions > 0
+        if stale:
+            _say(begun, "fitting")
             fitted = await fit_now(settings)
             if fitted is not None:
                 _say(begun, f"fitted {fitted.items:,} items on {fitted.interactions:,} interactions")
         return await catalogue.example()
     finally:
         await engine.dispose()
+
+
+def _sample(folder: Path) -> Path:
+    """The bundled shop, written once and kept: `lrgd replay` reads the events that it holds out."""
+    if not (folder / "eval_users.jsonl.gz").exists():
+        fresh = folder.with_name("sample.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        write_shop(fresh, now=int(time.time()))
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    return folder
 
 
 def _wait_ready(settings: Settings, children: Children) -> str:

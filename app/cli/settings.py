@@ -20,8 +20,8 @@ def settings(
     """Lists every setting with its value, default and meaning."""
     current = Settings()
     rows = [
-        (f"LRGD_{name.upper()}", _shown(name, getattr(current, name)), _shown("", field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (f"LRGD_{name.upper()}", _shown(name, getattr(current, name)), _shown("", each.default), each.description or "")
+        for name, each in Settings.model_fields.items()
     ]
     if markdown:
         typer.echo("| setting | default | meaning |\n|---|---|---|")

@@ -80,7 +80,7 @@ class MemoryStore:
         return keys, (save.memory.version, *fields, self._ttl_s, save.caused_at_ms, *save.messages)
 
     async def erase(self, user_id: str, *, now_ms: int | None = None) -> None:
-        """Forgets a user, and refuses what older messages would write of them; now is by the clock of Redis, as theirs."""
+        """Forgets a user, and refuses what older messages would write; now is by the clock of Redis, as theirs."""
         moment: tuple[int, ...] = () if now_ms is None else (now_ms,)
         async with self._guard:
             await self._forget.calls([((user_key(user_id), erased_key(user_id)), moment)])
