@@ -79,6 +79,11 @@ class Service:
                     handled += await self._drain(each)
         return handled
 
+    async def start_over(self) -> None:
+        """Forgets everything in Redis; the workers' groups are made anew."""
+        await self.redis.flushdb()
+        await create_groups(str(self.settings.redis_url), self.readers)
+
     async def _drain(self, reader: Subscription) -> int:
         handled = 0
         while entries := await self.take(reader):
@@ -103,20 +108,25 @@ class Service:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             return await (await connection.execute(query.encode(), arguments)).fetchall()
 
+    async def entries(self, stream: str) -> list[Entry]:
+        """All entries of a stream."""
+        rows: Any = await self.redis.xrange(stream)
+        return [Entry(entry_id.decode(), fields[b"d"]) for entry_id, fields in rows]
+
     async def keys_about(self, text: str) -> list[str]:
         """The Redis keys whose name or content mentions a text."""
         mentioned = [key async for key in self.redis.scan_iter(count=1000) if await self._mentions(key, text.encode())]
         return sorted(key.decode() for key in mentioned)
 
     async def _mentions(self, key: bytes, text: bytes) -> bool:
-        kind = (await self.redis.type(key)).decode()
+        kind: Any = await self.redis.type(key)
         read: dict[str, Callable[[bytes], Awaitable[Any]]] = {
             "hash": self.redis.hgetall,
             "set": self.redis.smembers,
             "stream": self.redis.xrange,
             "string": self.redis.get,
         }
-        return text in key or text in repr(await read[kind](key)).encode()
+        return text in key or text in repr(await read[kind.decode()](key)).encode()
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def entries(service: Service) -> list[Json]:
     """What waits for the scorer."""
-    return [json.loads(fields[b"d"]) for _, fields in await service.redis.xrange(FEEDBACK)]
+    return [json.loads(entry.body) for entry in await service.entries(FEEDBACK)]
 
 
 async def outcomes(service: Service, user_id: str = USER) -> list[Json]:

@@ -218,7 +218,7 @@ async def test_nothing_left_to_rank_is_422(service: Service) -> None:
 
 async def test_past_its_deadline_an_answer_is_full_and_says_why(service: Service) -> None:
     """Redis stands still for longer than the deadline."""
-    await service.redis.execute_command("CLIENT", "PAUSE", "150", "ALL")
+    await service.redis.client_pause(150)
     answer = await service.recommend(deadline_ms=20)
     assert len(answer["items"]) == 10
     assert answer["degraded"]
@@ -238,7 +238,7 @@ async def test_answers_never_meet_after_a_cancelled_wait(service: Service) -> No
     for user in users:
         await service.recommend(user)
     await service.drain()
-    await service.redis.execute_command("CLIENT", "PAUSE", "100", "ALL")
+    await service.redis.client_pause(100)
     await asyncio.gather(*(service.recommend(user, deadline_ms=20) for user in users))
     answers = await asyncio.gather(*(service.recommend(user, limit=100) for user in users * 2))
     for answer in answers:

@@ -237,7 +237,7 @@ async def test_trimming_drops_nothing_that_is_not_handled(service: Service) -> N
     await service.react(answers[2])
     future = int(time.time() * 1000) + 60_000
     await service.workers.backlogs.trim(older_than_ms=future)
-    kept = [entry_id.decode() for entry_id, _ in await service.redis.xrange(FEEDBACK)]
+    kept = [entry.entry_id for entry in await service.entries(FEEDBACK)]
     assert pending.entry_id in kept
     assert len(kept) >= 2
     await reader.handler([pending])
