@@ -47,9 +47,9 @@ class MemoryStore:
 
     async def serving(self, user_id: str, *, answer: str | None = None) -> tuple[ServingMemory | None, bytes | None]:
         """What a request needs of a memory, and the stored answer to its Idempotency-Key; one round trip."""
-        memory = self._batcher.execute("HMGET", user_key(user_id), "v", "h", "p")
         stored: bytes | None = None
         async with self._guard:
+            memory = self._batcher.execute("HMGET", user_key(user_id), "v", "h", "p")
             if answer is None:
                 version, history, paths = await memory
             else:
