@@ -130,7 +130,8 @@ python3 -c 'import json; a = json.load(open("answer.json"))
 print(json.dumps(dict(impression_id=a["impression_id"], item_id=a["items"][0]["item_id"], event="purchase")))' |
 curl -sw '\\n' $url/feedback -H "$json" -d @-
 
-# What it taught: the outcome with its effect against the control, and the user's paths.
+# What it taught, once the workers are through: the outcome with its effect against the control, and the user's paths.
+sleep 1
 curl -sw '\\n' $url/users/{user}/outcomes
 curl -sw '\\n' $url/users/{user}/paths
 

@@ -12,7 +12,17 @@ from app.evaluation import amazon, lrgd, movielens
 from app.evaluation.lrgd import SPLITS, EvalUser
 from app.evaluation.source import Row, latest_allowed
 
-__all__ = ["SPLITS", "EvalUser", "Format", "Row", "detect", "read_eval_users", "read_interactions", "read_items"]
+__all__ = [
+    "SPLITS",
+    "EvalUser",
+    "Format",
+    "Row",
+    "detect",
+    "has_splits",
+    "read_eval_users",
+    "read_interactions",
+    "read_items",
+]
 
 
 class Format(StrEnum):
@@ -67,6 +77,11 @@ def read_interactions(folder: Path, *, splits: Collection[str] | None = None, no
             return amazon.read_interactions(folder, latest=latest)
         case Format.MOVIELENS:
             return movielens.read_interactions(folder, latest=latest)
+
+
+def has_splits(folder: Path) -> bool:
+    """Whether a data set says itself which of its interactions are held out."""
+    return detect(folder) is Format.LRGD and lrgd.has_splits(_needed(folder, "interactions.csv"))
 
 
 def read_eval_users(folder: Path) -> Iterator[EvalUser]:

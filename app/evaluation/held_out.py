@@ -6,12 +6,14 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from app.errors import DatasetError
-from app.evaluation.datasets import EvalUser, Row, read_eval_users, read_interactions, read_items
+from app.evaluation.datasets import EvalUser, Row, has_splits, read_eval_users, read_interactions, read_items
+from app.evaluation.latest import latest_events
 
 CANDIDATES = 50
 FEWEST_EVENTS = 5  # of a user that is drawn; users that the data set names are taken as they are
@@ -40,17 +42,17 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """The rows of the chosen users, and whether the data set says which are held out."""
+    """The rows of the chosen users: those that the service should have stored, and those held out, oldest first."""
 
     past: Mapping[str, Sequence[Row]]
     future: Mapping[str, Sequence[Row]]
-    split: bool
 
 
 def held_out(folder: Path, *, users: int, last: int, seed: int) -> list[HeldOut]:
     """Up to `users` users with `last` events each: those the data set names first, then others drawn by seed.
 
-    With a split column the events are the valid and the test row, oldest first; without one, the last ones.
+    With a split column the events are the valid and the test row, oldest first; without one, the last ones, which
+    `lrgd ingest` leaves out when its --hold-out is `last`.
     """
     items = [item.item_id for item in read_items(folder)]
     named = {user.user_id: user for user in _eval_users(folder)}
@@ -79,11 +81,12 @@ def _chosen(folder: Path, named: Sequence[str], *, users: int, seed: int) -> lis
 
 def _read(folder: Path, users: Collection[str], *, known: Collection[str], last: int) -> _Log:
     """Rows of unknown items are left out, as `lrgd ingest` leaves them out."""
-    train, *rest = (_rows(folder, users, known, split) for split in ("train", *_HELD_OUT))
-    if train == rest[0]:  # without a split column every row is in every split
-        return _Log({user: rows[:-last] for user, rows in train.items()}, train, split=False)
-    valid, test = rest
-    return _Log(train, {user: [*valid.get(user, ()), *test.get(user, ())] for user in users}, split=True)
+    if has_splits(folder):
+        train, valid, test = (_rows(folder, users, known, split) for split in ("train", *_HELD_OUT))
+        return _Log(train, {user: [*valid.get(user, ()), *test.get(user, ())] for user in users})
+    every = _rows(folder, users, known, "train")  # without a split column every row is in every split
+    latest = latest_events(chain.from_iterable(every.values()), last)
+    return _Log({user: [row for row in rows if row not in latest[user]] for user, rows in every.items()}, latest)
 
 
 def _rows(folder: Path, users: Collection[str], known: Collection[str], split: str) -> dict[str, list[Row]]:
@@ -98,7 +101,6 @@ def _held_out(
     user_id: str, log: _Log, named: EvalUser | None, items: Sequence[str], *, last: int, seed: int
 ) -> HeldOut:
     past, future = log.past.get(user_id, ()), log.future.get(user_id, ())
-    events = future[:last] if log.split else future[-last:]
     touched = {row.item_id for row in (*past, *future)}
     given = _given(named)
     rng = np.random.default_rng([seed, zlib.crc32(user_id.encode())])
@@ -108,7 +110,7 @@ def _held_out(
         len({(row.item_id, row.at) for row in past}),
         tuple(
             Event(row.item_id, row.at, given.get(row.item_id) or _drawn(row.item_id, touched, items, rng))
-            for row in events
+            for row in future[:last]
         ),
     )
 

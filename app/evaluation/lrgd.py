@@ -57,6 +57,12 @@ def read_interactions(path: Path, *, splits: frozenset[str] | None, latest: int)
         yield checked(path, line, user_id=fields[user], item_id=fields[item], at=fields[at], latest=latest)
 
 
+def has_splits(path: Path) -> bool:
+    """Whether an interactions file says which split a row is in."""
+    _, header = next(csv_rows(path), (1, []))
+    return _columns(path, header)[3] is not None
+
+
 def read_eval_users(path: Path) -> Iterator[EvalUser]:
     """The users to measure on."""
     for line, record in records(path):

@@ -41,8 +41,14 @@ class Standing(StrEnum):
     """How a user's stored history compares with what the data say was loaded."""
 
     READY = "ready"
-    KNOWN = "the service knows events that are about to be asked: loaded with all splits, or replayed before"
-    MISSING = "the service knows fewer events than were held in: it was not loaded with this data"
+    KNOWN = (
+        "the service knows events that are about to be asked: loaded with all splits, with --hold-out below --last"
+        " (data without splits), or replayed before"
+    )
+    MISSING = (
+        "the service knows fewer events than were held in: it was not loaded with this data, or with --hold-out above"
+        " --last (data without splits)"
+    )
     UNCERTAIN = "the history is at the service's limit, so it cannot be told whether the events are in it"
 
 

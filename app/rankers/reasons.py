@@ -35,5 +35,5 @@ def _reasons(columns: list[int], weights: list[float], score: float, sources: So
             rounded = round(weight, DIGITS)
             left -= rounded
             reasons.append(Reason(kinds[column], rounded, items[column]))
-    reasons.append(Reason("other", round(left, DIGITS)))
+    reasons.append(Reason("other", round(left, DIGITS) + 0.0))  # no negative zero
     return reasons
