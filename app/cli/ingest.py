@@ -39,7 +39,7 @@ class IngestReport:
     interactions: int
     skipped_unknown_items: int
     users: int
-    held_out: int = 0  # events that were left out for a replay
+    held_out: int = 0  # distinct events that were left out for a replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def ingest(
     ] = False,
     hold_out: Annotated[
         int,
-        typer.Option(min=0, help="Leave out each user's last N events for `lrgd replay --last N`; data without splits."),
+        typer.Option(min=0, help="Without splits: leave out each user's last N events for `lrgd replay --last N`."),
     ] = 0,
 ) -> None:
     """Stores a data set's items and interactions; taking it again changes nothing."""
@@ -128,17 +128,15 @@ async def _store_rows(
     """Reads the rows a second time rather than hold them: a large data set has more of them than memory."""
     rows = read_interactions(folder, splits=splits)
     users: set[str] = set()
-    new = unknown = held_out = done = 0
+    new = unknown = done = 0
     while chunk := await asyncio.to_thread(_next_rows, rows):
-        known = [row for row in chunk if row.item_id in numbers]
-        kept = await asyncio.to_thread(_interactions, known, numbers, contents.held_out)
+        kept = await asyncio.to_thread(_interactions, chunk, numbers, contents.held_out)
         users.update(each.user_id for each in kept)
         new += await catalogue.copy_interactions(kept)
-        unknown += len(chunk) - len(known)
-        held_out += len(known) - len(kept)
+        unknown += sum(row.item_id not in numbers for row in chunk)
         done += len(chunk)
         told("interactions", done, contents.rows)
-    return IngestReport(len(numbers), new, unknown, len(users), held_out)
+    return IngestReport(len(numbers), new, unknown, len(users), sum(map(len, contents.held_out.values())))
 
 
 def _checked(folder: Path, splits: Collection[str] | None, hold_out: int) -> _Contents:
@@ -160,7 +158,7 @@ def _interactions(rows: list[Row], numbers: dict[str, int], held_out: Latest) ->
     return [
         Interaction(row.user_id, numbers[row.item_id], row.at, row.kind)
         for row in rows
-        if row not in held_out.get(row.user_id, ())
+        if row.item_id in numbers and row not in held_out.get(row.user_id, ())
     ]
 
 

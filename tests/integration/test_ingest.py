@@ -58,3 +58,18 @@ async def test_nothing_is_stored_of_bad_data(catalogue: Catalogue, folder: Path)
     with pytest.raises(DatasetError, match=r"interactions\.csv, line 6"):
         await ingest_folder(folder, catalogue)
     assert (await catalogue.changed_since(None))[0] == []
+
+
+async def test_the_last_events_are_held_out_of_data_without_splits(catalogue: Catalogue, folder: Path) -> None:
+    rows = ["u,b,2000", "u,a,1000", "u,gone,3000", "u,b,2000", "v,a,1000"]
+    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+    report = await ingest_folder(folder, catalogue, hold_out=1)
+    assert report == IngestReport(items=2, interactions=2, skipped_unknown_items=1, users=2, held_out=1)
+    assert (await catalogue.history("u", limit=9)).events["item"].tolist() == [1]
+    assert len(await catalogue.history("v", limit=9)) == 1
+
+
+async def test_data_with_splits_say_themselves_what_is_held_out(catalogue: Catalogue, folder: Path) -> None:
+    with pytest.raises(DatasetError, match="has a split column"):
+        await ingest_folder(folder, catalogue, hold_out=1)
+    assert (await catalogue.changed_since(None))[0] == []

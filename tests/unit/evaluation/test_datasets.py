@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.items import EventKind, Item
 from app.errors import DatasetError
-from app.evaluation.datasets import Format, Row, detect, read_eval_users, read_interactions, read_items
+from app.evaluation.datasets import Format, Row, detect, has_splits, read_eval_users, read_interactions, read_items
 
 NOW = 1_700_000_000
 ITEMS = '{"item_id": "a", "title": "A"}\n{"item_id": "b", "title": "B"}\n'
@@ -49,6 +49,7 @@ def test_packed_files_are_read_too(tmp_path: Path) -> None:
 
 def test_splits_are_kept_apart(tmp_path: Path) -> None:
     lrgd(tmp_path, "split,timestamp,item_id,user_id\ntrain,1,a,u\nvalid,2,b,u\ntest,3,a,v\n")
+    assert has_splits(tmp_path)
     assert rows(tmp_path, splits=frozenset({"train"})) == [("u", "a", 1)]
     assert len(rows(tmp_path, splits=frozenset({"train", "test"}))) == 2
     assert len(rows(tmp_path)) == 3
@@ -58,6 +59,7 @@ def test_splits_are_kept_apart(tmp_path: Path) -> None:
 
 def test_data_without_splits_are_taken_whole(tmp_path: Path) -> None:
     lrgd(tmp_path, "user_id,item_id,timestamp\nu,a,1\n")
+    assert not has_splits(tmp_path)
     assert rows(tmp_path, splits=frozenset({"train"})) == [("u", "a", 1)]
 
 
@@ -188,6 +190,7 @@ def test_movielens_of_old(tmp_path: Path) -> None:
         ratings__dat="7::1::5::978300760\n7::2::3::978302109\n",
     )
     assert detect(tmp_path) is Format.MOVIELENS
+    assert not has_splits(tmp_path)
     assert next(iter(read_items(tmp_path))) == Item("1", "Amélie (2001)", categories=("Comedy", "Romance"))
     assert rows(tmp_path) == [("7", "1", 978300760), ("7", "2", 978302109)]
     write(tmp_path, ratings__dat="7::1::5\n")

@@ -43,6 +43,17 @@ def test_without_splits_the_last_rows_are_asked(tmp_path: Path) -> None:
     assert [event.item_id for event in user.events] == ["i4", "i5"]
 
 
+def test_without_splits_a_repeat_is_one_event_and_everybody_keeps_one(tmp_path: Path) -> None:
+    rows = ["u,i0,0", "u,i1,100", "u,i2,100", "u,i1,100", "u,i3,50", "u,gone,900", "v,i0,0", "v,i1,0", "w,i0,0"]
+    named: list[dict[str, object]] = [
+        {"user_id": user, "history": [], "validation_item": "", "test_item": "", "test_candidates": []}
+        for user in ("u", "v", "w")
+    ]
+    users = held_out(write(tmp_path, rows, split=False, named=named), users=3, last=2, seed=1)
+    assert [(user.user_id, user.history, user.stored) for user in users] == [("u", ("i0", "i3"), 2), ("v", ("i0",), 1)]
+    assert [[event.item_id for event in user.events] for user in users] == [["i2", "i1"], ["i1"]]
+
+
 def test_drawn_candidates_hide_the_truth_among_untouched_items(tmp_path: Path) -> None:
     folder = write(tmp_path, six("u"))
     (user,) = held_out(folder, users=1, last=2, seed=1)
