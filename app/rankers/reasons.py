@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.ranking import DIGITS, Reason, ReasonKind
+from app.domain.ranking import UNITS, Reason, ReasonKind
 
 Sources = tuple[Sequence[ReasonKind], Sequence[int | None]]  # of each column of parts: what it is, and of which item
 
@@ -17,7 +17,7 @@ def strongest(
 ) -> list[list[Reason]]:
     """For each row of parts [n, m] the `limit` largest in size, largest first, then "other" with what is left.
 
-    Weights are rounded to DIGITS, and those of a row sum to its rounded score; parts of no weight are not reasons.
+    Weights are rounded to 1/UNITS, and those of a row sum to its rounded score; parts of no weight are not reasons.
     """
     limit = min(limit, parts.shape[1])
     top = np.abs(parts).argsort(axis=1)[:, : -limit - 1 : -1]
@@ -27,13 +27,14 @@ def strongest(
 
 
 def _reasons(columns: list[int], weights: list[float], score: float, sources: Sources) -> list[Reason]:
+    """The reasons of one score, reckoned in whole units of the last digit shown: so they sum to it exactly."""
     kinds, items = sources
-    left = round(score, DIGITS)
+    left = round(score * UNITS)
     reasons = []
     for column, weight in zip(columns, weights, strict=True):
         if weight:
-            rounded = round(weight, DIGITS)
-            left -= rounded
-            reasons.append(Reason(kinds[column], rounded, items[column]))
-    reasons.append(Reason("other", round(left, DIGITS) + 0.0))  # no negative zero
+            units = round(weight * UNITS)
+            left -= units
+            reasons.append(Reason(kinds[column], units / UNITS, items[column]))
+    reasons.append(Reason("other", left / UNITS))
     return reasons

@@ -9,7 +9,7 @@ from typing import TypedDict
 import orjson
 
 from app.domain.demonstration import Demonstration
-from app.domain.ranking import DIGITS, Ranking, Reason
+from app.domain.ranking import Ranking, Reason, shown
 from app.runtime import Model
 
 
@@ -84,7 +84,7 @@ def ranked_items(model: Model, ranking: Ranking, reasons: Sequence[list[Reason]]
             "item_id": space.item_ids[row],
             "title": space.titles[row],
             "rank": place,
-            "score": round(score, DIGITS),
+            "score": shown(score),
             "because": [
                 {"kind": kind, "item_id": None if item is None else ids[item], "weight": weight}
                 for kind, weight, item in parts

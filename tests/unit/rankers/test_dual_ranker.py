@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.domain.demonstration import NO_SAMPLE, Demonstration, make_lines
-from app.domain.ranking import DIGITS, Ranking, Task
+from app.domain.ranking import Ranking, Task
+from app.domain.ranking import shown as as_shown
 from app.domain.space import Space, make_space
 from app.rankers.dual import DualRanker, DualWeights
 
@@ -111,7 +112,7 @@ def test_explanations_sum_to_the_score(
     ranking = ranker.rank(task)
     explained = ranker.explain(task, ranking, task.candidates, parts=parts)
     for score, reasons in zip(ranking.scores.tolist(), explained, strict=True):
-        assert sum(reason.weight for reason in reasons) == pytest.approx(round(score, DIGITS), abs=1e-9)
+        assert sum(reason.weight for reason in reasons) == pytest.approx(as_shown(score), abs=1e-9)
         assert [reason.kind for reason in reasons].count("other") == 1
         sizes = [abs(reason.weight) for reason in reasons[:-1]]
         assert sizes == sorted(sizes, reverse=True)
