@@ -56,6 +56,9 @@ class LiveArtifact:
         version = await asyncio.to_thread(artifact.current_version, self._folder)
         newer = version is not None and version != self._fitted.version
         fitted = await asyncio.to_thread(self._load, version) if newer and version else self._fitted
+        if newer and self._fitted.version is None:  # better than nothing, should PostgreSQL not answer
+            self._fitted = fitted
+            self._current = self._model(fitted.space)
         changed, seen = await self._catalogue.changed_since(None if newer else self._seen)
         fresh = [item for item in changed if self._changed.get(item.number) != item]
         if not newer and not fresh:
