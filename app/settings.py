@@ -19,9 +19,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LRGD_", frozen=True, extra="ignore")
 
-    home: Path = Field(
-        Path(".lrgd"), description="Folder of the embedded servers, the fitted artifacts and the logs."
-    )
+    home: Path = Field(Path(".lrgd"), description="Folder of the embedded servers, the fitted artifacts and the logs.")
     redis_url: str | None = Field(
         None, description="Redis 7 or Valkey; unset, an embedded Valkey runs in the home folder."
     )

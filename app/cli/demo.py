@@ -43,7 +43,7 @@ def demo(
     _check_port(settings)
     begun = time.monotonic()
     try:
-        with servers(settings) as located:
+        with servers(settings, join=False) as located:
             _say(begun, f"Valkey and PostgreSQL run in {settings.home}")
             user, item = asyncio.run(_prepare(located, data, begun))
             with Children(located, _console) as children:

@@ -39,7 +39,12 @@ class _Course:
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(help="The data set that the service was loaded with (train rows only).")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="The data set that the service was loaded with (train rows only, or --hold-out of --last)."
+        ),
+    ],
     users: Annotated[int, typer.Option(min=1, help="How many users; those the data set names first.")] = 100,
     url: Annotated[str, typer.Option(help="Where the service runs.")] = "http://127.0.0.1:8000",
     key: Annotated[str | None, typer.Option(envvar="LRGD_API_KEY", help="API key with the scope serve.")] = None,

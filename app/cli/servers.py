@@ -17,12 +17,15 @@ RUNNING = "running.json"
 
 
 @contextmanager
-def servers(settings: Settings) -> Iterator[Settings]:
-    """The settings with the addresses of running, migrated servers; embedded ones stop with the block."""
+def servers(settings: Settings, *, join: bool = True) -> Iterator[Settings]:
+    """The settings with the addresses of running, migrated servers; embedded ones stop with the block.
+
+    Without `join` a home that another command holds is an error (StartupError) instead of shared.
+    """
     if settings.redis_url and settings.database_url:
         yield settings
         return
-    running = _running(settings.home)
+    running = _running(settings.home) if join else None
     if running is not None:
         yield _located(settings, running)
         return
