@@ -26,7 +26,7 @@ from app.settings import Settings
 from tests.service import Json
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 12
+EXAMPLES = 20
 METHODS = {"get", "put", "post", "delete"}
 
 
