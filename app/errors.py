@@ -3,7 +3,7 @@
 LrgdError                     500 internal
 ├── InvalidRequest            422 invalid_request
 │   ├── NoCandidates          422 no_candidates
-│   └── InvalidBody           400 invalid_json
+│   └── InvalidBody           422 invalid_json
 ├── Unauthorized              401 unauthorized
 ├── Forbidden                 403 forbidden
 ├── NotFound                  404 not_found
@@ -61,7 +61,7 @@ class NoCandidates(InvalidRequest):
 class InvalidBody(InvalidRequest):
     """The body is not JSON."""
 
-    status, code, title = 400, "invalid_json", "The body is not valid JSON"
+    status, code, title = 422, "invalid_json", "The body is not valid JSON"
 
 
 class Unauthorized(LrgdError):

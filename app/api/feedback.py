@@ -16,7 +16,7 @@ router = APIRouter(tags=["serving"])
 _EXAMPLE = {"impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f", "item_id": "15454", "event": "purchase"}
 
 
-@router.post("/feedback", status_code=202, responses=documented(400, 401, 403, 404, 413, 422, 429, 503))
+@router.post("/feedback", status_code=202, responses=documented(401, 403, 404, 413, 422, 429, 503))
 async def post_feedback(
     request: Request, body: Annotated[FeedbackRequest, Body(openapi_examples={"purchase": {"value": _EXAMPLE}})]
 ) -> FeedbackReceipt:
@@ -27,7 +27,7 @@ async def post_feedback(
     return FeedbackReceipt(accepted=True, duplicate=receipt.duplicate)
 
 
-@router.post("/feedback/batch", status_code=202, responses=documented(400, 401, 403, 413, 422, 429, 503))
+@router.post("/feedback/batch", status_code=202, responses=documented(401, 403, 413, 422, 429, 503))
 async def post_feedback_batch(
     request: Request,
     body: Annotated[

@@ -64,7 +64,6 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _DESCRIPTIONS = {
-    400: "The body is not valid JSON.",
     401: "No valid API key.",
     403: "The API key lacks the scope.",
     404: "No such resource.",

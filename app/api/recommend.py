@@ -54,7 +54,7 @@ _EXAMPLE: dict[str, Any] = {
     "/recommend",
     responses={
         200: {"model": RecommendResponse, "content": {"application/json": {"example": _EXAMPLE}}},
-        **documented(400, 401, 403, 413, 422, 429),
+        **documented(401, 403, 413, 422, 429),
     },
     openapi_extra={
         "parameters": [

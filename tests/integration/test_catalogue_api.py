@@ -91,7 +91,7 @@ async def test_a_stranger_cannot_be_deleted(service: Service) -> None:
 @pytest.mark.parametrize(
     ("lines", "status", "field"),
     [
-        (['{"item_id":"new-tent","title":"T"}', "{broken"], 400, "line 2"),
+        (['{"item_id":"new-tent","title":"T"}', "{broken"], 422, "line 2"),
         (['{"item_id":"new-tent","title":"T"}', "", '{"item_id":"b"}'], 422, "line 3.title"),
         (['{"item_id":"new-tent","title":"T"}', '{"item_id":"b","title":"B","price":-1}'], 422, "line 2.price"),
     ],

@@ -225,12 +225,12 @@ async def test_malformed_feedback_names_the_field(service: Service, more: Json) 
 async def test_values_are_finite(service: Service, value: str) -> None:
     body = f'{{"impression_id": "{new_impression_id(1)}", "item_id": "a", "event": "click", "value": {value}}}'
     answer = await service.http.post("/feedback", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in {400, 422}
+    assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("body", [r'{"item_id": "\ud800", "event": "click"}', r'{"\ud800": 1}'])
 async def test_text_that_is_not_unicode_is_a_problem_of_the_caller(service: Service, body: str) -> None:
     answer = await service.http.post("/feedback", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in {400, 422}
+    assert answer.status_code == 422
     assert answer.json()["code"] in {"invalid_request", "invalid_json"}

@@ -157,7 +157,7 @@ async def test_malformed_requests_name_the_field(service: Service, body: dict[st
 @pytest.mark.parametrize("body", ["{", "", b"\xff", r'{"user_id": "\ud800"}', r'{"user_id": "u", "\ud800": 1}'])
 async def test_a_body_that_is_no_json_is_400(service: Service, body: str | bytes) -> None:
     answer = await service.http.post("/recommend", content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_json")
 
 
 @pytest.mark.parametrize("path", [0, 1, 2])
