@@ -53,6 +53,8 @@ def add_handlers(app: FastAPI) -> None:
             return problem(error.__cause__)
         if error.status_code == NotFound.status:
             return problem(NotFound(f"no route {request.method} {request.url.path}"))
+        if error.status_code == 400:  # FastAPI's word for a body whose bytes are no text
+            return problem(InvalidBody(str(error.detail)))
         code, title = CODES.get(error.status_code, ("http_error", "HTTP error"))
         return _response(error.status_code, code, title, str(error.detail), headers=dict(error.headers or {}))
 
