@@ -26,6 +26,7 @@ from app import metrics
 from app.errors import StoreDown
 from app.log import get_logger
 from app.stores.dead import DeadLetter, DeadLetters
+from app.stores.redis import redis_guard
 from workers.entry import Entry
 
 _log = get_logger(__name__)
@@ -76,8 +77,8 @@ def subscribe(
 
 
 async def create_groups(url: str, subscriptions: Sequence[Subscription]) -> None:
-    """Makes each worker's group at the start of its stream, so that nothing added before it is missed."""
-    async with Redis.from_url(url) as redis:
+    """Makes each worker's group at the start of its stream, so that nothing is missed. Raises StoreDown."""
+    async with redis_guard(rest_s=0.0), Redis.from_url(url) as redis:
         for each in subscriptions:
             try:
                 await redis.xgroup_create(each.stream, each.worker, id="0", mkstream=True)
