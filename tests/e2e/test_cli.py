@@ -125,6 +125,7 @@ def test_servers_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "postgresql is down" in complaint(nowhere.run("migrate"))
     assert "postgresql is down" in complaint(nowhere.run("fit"))
     assert "redis is down" in complaint(nowhere.run("work", "--dead"))
+    assert "redis is down" in complaint(nowhere.run("work", "scorer"))
 
 
 def test_data_are_taken_fitted_and_shown(terminal: Terminal, folder: Path) -> None:
@@ -181,7 +182,3 @@ def test_dead_letters_are_listed_and_driven_again(terminal: Terminal, redis_url:
         assert client.xlen(DEAD) == 0
         ((_, fields),) = client.xrange(FEEDBACK)
     assert fields == {b"d": b"the body"}
-
-
-def test_workers_without_servers_do_not_start(tmp_path: Path) -> None:
-    assert "LRGD_REDIS_URL" in complaint(Terminal(tmp_path).run("work"))
