@@ -28,6 +28,7 @@ from app.stores.database import open_engine
 
 READY_S = 60.0
 LOOK_S = 0.05
+LOADED = "loaded"  # a file in the home, made when the first data set is in the database to its end
 _console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -75,9 +76,11 @@ async def _prepare(settings: Settings, data: Path | None, begun: float) -> tuple
     try:
         catalogue = Catalogue(engine)
         stale = artifact.current_version(settings.artifact_folder) is None
-        if data is not None or not (await catalogue.changed_since(None))[0]:
+        whole = settings.home / LOADED
+        if data is not None or not whole.exists():
             folder = data or _sample(settings.home / "sample")
-            loaded = await ingest_folder(folder, catalogue)
+            loaded = await ingest_folder(folder, catalogue)  # again after an interruption: what is there stays
+            whole.touch()
             _say(begun, f"{loaded.items:,} items and {loaded.interactions:,} new interactions from {folder}")
             stale = stale or loaded.interactions > 0
         if stale:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.embedded import EmbeddedServers, embedded_servers
+from app.embedded import EmbeddedServers, embedded_servers, is_held
 from app.errors import StartupError
 from app.settings import Settings
 from app.stores import schema
@@ -53,21 +53,22 @@ def _located(settings: Settings, found: EmbeddedServers) -> Settings:
 
 
 def _running(home: Path) -> EmbeddedServers | None:
-    """The servers of another command that holds this home; None when nobody does."""
+    """The servers of another command that holds this home; None when nobody does, whatever a killed one left."""
+    if not is_held(home):
+        return None
     try:
         note = json.loads((home / RUNNING).read_text())
-        os.kill(note["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
-        return None
+    except FileNotFoundError:
+        raise StartupError(f"another command is just starting or stopping the servers in {home}: try again") from None
     except PermissionError:
-        raise StartupError(f"the demo on {home} runs as another user") from None
+        raise StartupError(f"the servers in {home} belong to another user") from None
     return EmbeddedServers(redis_url=note["redis_url"], database_url=note["database_url"])
 
 
 @contextmanager
 def _announced(home: Path, own: EmbeddedServers) -> Iterator[None]:
     """Leaves a note for other commands while the block runs."""
-    note = {"pid": os.getpid(), "redis_url": own.redis_url, "database_url": own.database_url}
+    note = {"redis_url": own.redis_url, "database_url": own.database_url}
     fresh = home / f"{RUNNING}.new"
     fresh.write_text(json.dumps(note))
     fresh.chmod(0o600)

@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.embedded.home import open_home
+from app.embedded.home import is_held, open_home
 from app.embedded.postgres import postgres as run_postgres
 from app.embedded.process import leftovers, stop
 from app.embedded.valkey import valkey as run_valkey
 
-__all__ = ["EmbeddedServers", "embedded_servers"]
+__all__ = ["EmbeddedServers", "embedded_servers", "is_held"]
 
 
 @dataclass(frozen=True, slots=True)

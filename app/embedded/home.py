@@ -94,6 +94,20 @@ def open_home(root: Path) -> Iterator[Home]:
         yield Home(root=root, account=_account(root))
 
 
+def is_held(root: Path) -> bool:
+    """Whether a living process holds this data folder."""
+    try:
+        lock = (root.expanduser() / "lock").open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def make_reachable(path: Path) -> None:
     """Lets every user pass through the folders above `path`; what is in them stays as private as it was."""
     for folder in path.parents:

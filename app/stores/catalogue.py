@@ -23,6 +23,7 @@ from app.stores.guard import Guard
 from app.stores.partitions import Months
 
 _WRITERS = 0x6C72_6764_0003  # the lock of whoever changes items
+_PIECE = 500  # items a turn of the event loop
 _CHUNK = 10_000  # interactions in one statement
 _BEGINNING = moment(0)
 
@@ -109,8 +110,16 @@ class Catalogue:
     async def changed_since(self, since: datetime | None) -> tuple[list[CatalogueItem], datetime]:
         """Items changed or deleted after a moment (None: all there ever were), and the moment to ask from next."""
         async with reading(self.engine, self._guard) as connection:
-            query, given = (_ALL, {}) if since is None else (_CHANGED, {"since": since})
-            return _changes(await connection.execute(query, given), since)
+            if since is not None:
+                return _changes(await connection.execute(_CHANGED, {"since": since}), since)
+            everything: list[CatalogueItem] = []
+            newest = _BEGINNING
+            async with connection.stream(_ALL) as result:  # in pieces, or a large catalogue would hold up all requests
+                async for rows in result.partitions(_PIECE):
+                    piece, latest = _changes(rows, None)
+                    everything += piece
+                    newest = max(newest, latest)
+            return everything, newest
 
     async def numbers(self, item_ids: Sequence[str]) -> dict[str, int]:
         """The number of each item that there is or was, by its id."""
