@@ -109,17 +109,17 @@ class Catalogue:
 
     async def changed_since(self, since: datetime | None) -> tuple[list[CatalogueItem], datetime]:
         """Items changed or deleted after a moment (None: all there ever were), and the moment to ask from next."""
-        async with reading(self.engine, self._guard) as connection:
-            if since is not None:
+        if since is not None:
+            async with reading(self.engine, self._guard) as connection:
                 return _changes(await connection.execute(_CHANGED, {"since": since}), since)
-            everything: list[CatalogueItem] = []
-            newest = _BEGINNING
-            async with connection.stream(_ALL) as result:  # in pieces, or a large catalogue would hold up all requests
-                async for rows in result.partitions(_PIECE):
-                    piece, latest = _changes(rows, None)
-                    everything += piece
-                    newest = max(newest, latest)
-            return everything, newest
+        everything: list[CatalogueItem] = []
+        newest = _BEGINNING
+        async with transaction(self.engine, self._guard) as connection, connection.stream(_ALL) as result:
+            async for rows in result.partitions(_PIECE):  # or a large catalogue would hold up all requests
+                piece, latest = _changes(rows, None)
+                everything += piece
+                newest = max(newest, latest)
+        return everything, newest
 
     async def numbers(self, item_ids: Sequence[str]) -> dict[str, int]:
         """The number of each item that there is or was, by its id."""
