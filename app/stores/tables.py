@@ -1,4 +1,4 @@
-"""The tables of PostgreSQL. Those that grow with traffic are partitioned by month, see partitions.py."""
+"""The tables of PostgreSQL. Interactions and impressions are partitioned by month, see partitions.py."""
 
 from sqlalchemy import (
     ARRAY,
