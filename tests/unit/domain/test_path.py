@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from app.domain.demonstration import Demonstration, make_lines
 from app.domain.impression import draw_of, new_impression_id
-from app.domain.path import DECAY, EXPLORATION, Path, PathState, Perspective, Statistics, choose_path, pinned_path
+from app.domain.path import (
+    DECAY,
+    EXPLORATION,
+    Path,
+    PathState,
+    Perspective,
+    Statistics,
+    choose_path,
+    pinned_path,
+    thompson_shares,
+)
 
 UNIT = st.floats(0.0, 1.0)
 OBSERVATIONS = st.lists(st.tuples(UNIT, st.floats(0.1, 10.0)), max_size=30)
@@ -67,6 +78,36 @@ def test_no_path_falls_below_the_floor() -> None:
     assert min(each.propensity for each in choices) == pytest.approx(floor)
     for path in held[1:]:
         assert sum(each.path is path for each in choices) / 2000 == pytest.approx(floor, abs=0.015)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("shape", [(1.0, 1.0), (3.0, 9.0)])
+def test_equal_posteriors_share_equally(k: int, shape: tuple[float, float]) -> None:
+    assert thompson_shares((shape,) * k) == pytest.approx((1 / k,) * k)
+
+
+@given(st.permutations([(2.0, 5.0), (2.0, 5.0), (4.0, 3.0)]))
+def test_a_share_depends_on_the_posterior_and_not_on_the_place(shapes: list[tuple[float, float]]) -> None:
+    shares = dict(zip(shapes, thompson_shares(tuple(shapes)), strict=True))
+    expected = thompson_shares(((2.0, 5.0), (2.0, 5.0), (4.0, 3.0)))
+    assert shares == {(2.0, 5.0): expected[0], (4.0, 3.0): expected[2]}
+    assert expected[0] == expected[1]
+
+
+@pytest.mark.parametrize("shapes", [((5.0, 5.0), (6.0, 4.0), (4.0, 6.0)), ((1.0, 1.0), (9.0, 3.0), (9.0, 3.0))])
+def test_shares_are_about_how_often_a_draw_is_largest(shapes: tuple[tuple[float, float], ...]) -> None:
+    rng = np.random.default_rng(4)
+    drawn = np.stack([rng.beta(alpha, beta, 20_000) for alpha, beta in shapes])
+    exact = np.bincount(drawn.argmax(axis=0), minlength=len(shapes)) / 20_000
+    assert thompson_shares(shapes) == pytest.approx(exact.tolist(), abs=0.1)
+
+
+def test_a_path_without_a_line_does_not_serve_while_another_has_some() -> None:
+    held = paths(WEAK, STRONG, Statistics())
+    spoken = Demonstration(str(uuid.uuid4()), 1, make_lines([(1, 2, 0.5, 3)]))
+    held[0] = replace(held[0], demonstration=spoken)
+    choice = choose_path(held, 0.99)
+    assert (choice.path.index, choice.propensity) == (0, pytest.approx(1.0))
 
 
 def test_the_best_path_serves_most() -> None:
