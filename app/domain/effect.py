@@ -14,13 +14,6 @@ def effect(position: float | None, *, cutoff: int = CUTOFF) -> float:
     return 1.0 / math.log2(position + 1)
 
 
-def reciprocal_effect(position: float | None, *, cutoff: int = CUTOFF) -> float:
-    """1 / position in [0, 1]; the other reading of the paper's text [O]."""
-    if position is None or position > cutoff:
-        return 0.0
-    return 1.0 / position
-
-
 def position_weight(shown_at: int, *, served: bool) -> float:
     """Weight of a replayed effect: the inverse chance that position `shown_at` was looked at, clipped [O].
 

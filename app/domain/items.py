@@ -26,7 +26,6 @@ class EventKind(StrEnum):
 
 POSITIVE_KINDS = frozenset({EventKind.CLICK, EventKind.PURCHASE, EventKind.LIKE})
 KIND_CODES = {kind: code for code, kind in enumerate(EventKind)}
-KINDS_BY_CODE = tuple(EventKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.effect import CUTOFF, POSITION_CLIP, SERVING_FACTOR, effect, position_weight, reciprocal_effect
+from app.domain.effect import CUTOFF, POSITION_CLIP, SERVING_FACTOR, effect, position_weight
 
 
 @pytest.mark.parametrize(("position", "expected"), [(1, 1.0), (3, 0.5), (1.5, 0.756471), (10, 0.289065)])
@@ -16,21 +14,18 @@ def test_the_effect_falls_with_the_position(position: float, expected: float) ->
     assert effect(position) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("measure", [effect, reciprocal_effect])
-def test_absent_and_below_the_cutoff_are_zero(measure: Callable[[float | None], float]) -> None:
-    assert [measure(each) for each in (None, CUTOFF + 0.5, 11, 500)] == [0.0] * 4
+def test_absent_and_below_the_cutoff_are_zero() -> None:
+    assert [effect(each) for each in (None, CUTOFF + 0.5, 11, 500)] == [0.0] * 4
 
 
 @given(st.floats(1, 20), st.floats(1, 20))
 def test_earlier_is_never_worse(a: float, b: float) -> None:
     first, second = sorted((a, b))
     assert 0.0 <= effect(second) <= effect(first) <= 1.0
-    assert 0.0 <= reciprocal_effect(second) <= reciprocal_effect(first) <= 1.0
 
 
 def test_the_cutoff_can_be_moved() -> None:
     assert effect(12, cutoff=20) > 0
-    assert reciprocal_effect(4, cutoff=3) == 0.0
 
 
 @pytest.mark.parametrize(("shown_at", "weight"), [(-1, 1), (0, 1), (1, 1), (4, 4), (10, 10), (11, POSITION_CLIP)])
