@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.domain.items import EventKind
 
 NO_EVENT = "none"  # the event of an outcome whose impression closed without feedback
+UNDEMONSTRATED = frozenset({"popularity"})  # rankers that read no demonstration
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Impression:
         """When it was served, in milliseconds since the epoch."""
         return served_at_of(self.impression_id)
 
+    @property
+    def demonstrated(self) -> int | None:
+        """The path whose demonstration took part in the ranking; None also where popularity answered in its stead."""
+        return None if self.served_by in UNDEMONSTRATED else self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
@@ -78,7 +84,11 @@ class PathEffect:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Feedback joined to its impression; effect fields are None where there is nothing to rank."""
+    """Feedback joined to its impression; effect fields are None where there is nothing to rank.
+
+    `served_by` is what served the impression. `model` is the one that the effects are of, so where there are effects it
+    is that of the replay, which may be newer than the one that served.
+    """
 
     impression_id: str
     user_id: str
@@ -88,13 +98,18 @@ class Outcome:
     received_at: int
     path: int | None = None
     position: float | None = None  # of the item in the ranking that was served
-    effect: float | None = None  # of what was served
+    effect: float | None = None  # of the demonstration that served, else the control's
     control_effect: float | None = None  # of the same ranker without a demonstration
     gain: float | None = None
     effects: tuple[PathEffect, ...] = ()
     value: float | None = None
     served_by: str = ""
     model: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its identity, the same as that of the feedback it came from."""
+        return f"{self.impression_id}|{self.item_id}|{self.event}"
 
 
 def new_impression_id(now_ms: int) -> str:

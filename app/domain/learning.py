@@ -16,9 +16,9 @@ from app.domain.memory import Memory, replay_event
 from app.domain.ranking import Ranking
 
 
-def digest(feedback: Feedback) -> int:
-    """64 bits that stand for the outcome of this feedback."""
-    return int.from_bytes(hashlib.blake2b(feedback.key.encode(), digest_size=8).digest(), "big")
+def digest(told: Feedback | Outcome) -> int:
+    """64 bits that stand for one outcome, or for the feedback that leads to it."""
+    return int.from_bytes(hashlib.blake2b(told.key.encode(), digest_size=8).digest(), "big")
 
 
 def ranks(impression: Impression, feedback: Feedback) -> bool:
@@ -33,6 +33,8 @@ def judge(
 
     `control` is the impression ranked again without a demonstration, `replays` the same under each path's demonstration
     of this moment, all by one ranker: their effects may be compared. Without `control` the outcome has no effect.
+    A path without a line has no replay and no effect: it would repeat the control's, and a gain of zero says nothing.
+    Where no demonstration took part in the served ranking, the outcome's effect is the control's and it has no gain.
     """
     place = impression.candidates.index(feedback.item) + 1 if feedback.item in impression.candidates else None
     outcome = Outcome(
@@ -52,36 +54,58 @@ def judge(
         return outcome
     base = effect(control.position(feedback.item))
     effects = tuple(_path_effect(path, ranking, feedback.item, base) for path, ranking in sorted(replays.items()))
-    served = next((each for each in effects if each.path == impression.path), None)
+    served = next((each for each in effects if each.path == impression.demonstrated), None)
     return replace(
         outcome,
         effect=served.effect if served else base,
         control_effect=base,
         gain=served.gain if served else None,
         effects=effects,
-        served_by=control.served_by,
         model=control.model,
     )
 
 
 def learn(memory: Memory, impression: Impression, feedback: Feedback, outcome: Outcome) -> Memory:
     """The memory after this outcome: path statistics, replay buffer, history, and the mark that it was learned from."""
-    gains = {each.path: each for each in outcome.effects}
-    shown_at = feedback.position or int(outcome.position or 1)
+    counted = recount(memory, impression, outcome, claimed=feedback.position)
+    return replace(counted, history=_extended(memory.history, feedback))
+
+
+def recount(memory: Memory, impression: Impression, outcome: Outcome, *, claimed: int | None = None) -> Memory:
+    """All that `learn` does but for the history, so that stored outcomes rebuild what was learned from them.
+
+    `claimed` is the position that the caller says the item was shown at; it is not stored with the outcome.
+    """
+    effects = {each.path: each for each in outcome.effects}
     paths = tuple(
         path.observed(
-            effect=gains[path.index].effect,
-            gain=gains[path.index].gain,
-            weight=position_weight(shown_at, served=path.index == impression.path),
+            effect=effects[path.index].effect,
+            gain=effects[path.index].gain,
+            weight=_weight(impression, outcome, claimed, path=path.index),
         )
-        if path.index in gains
+        if path.index in effects
         else path
         for path in memory.paths
     )
-    learned = replace(memory, paths=paths, history=_extended(memory.history, feedback))
-    if ranks(impression, feedback):
-        learned = learned.with_replay(replay_event(feedback.item, feedback.occurred_at, impression.candidates))
-    return learned.with_applied(digest(feedback))
+    counted = replace(memory, paths=paths)
+    if outcome.position is not None and EventKind(outcome.event).positive:
+        item = impression.candidates[int(outcome.position) - 1]
+        counted = counted.with_replay(replay_event(item, outcome.at, impression.candidates))
+    return counted.with_applied(digest(outcome))
+
+
+def _weight(impression: Impression, outcome: Outcome, claimed: int | None, *, path: int) -> float:
+    """What a path's replayed effect counts (lrgd.md section 5): inverse position propensity, damped for what served.
+
+    The caller's position counts where the answer had such a position. An item beyond those shown was not found through
+    this ranking, so its position hid it from nobody and the serving path did not favour it: it counts one for every
+    path. A path whose demonstration took no part, as popularity answered, is not damped either.
+    """
+    place = int(outcome.position or 1)
+    if place > impression.shown:
+        return 1.0
+    at = claimed if claimed is not None and 1 <= claimed <= impression.shown else place
+    return position_weight(at, served=path == impression.demonstrated)
 
 
 def _extended(history: History, feedback: Feedback) -> History:

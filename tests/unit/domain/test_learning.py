@@ -10,7 +10,7 @@ import pytest
 
 from app.domain import learning
 from app.domain.demonstration import Demonstration, make_lines
-from app.domain.effect import POSITION_CLIP, SERVING_FACTOR, effect
+from app.domain.effect import SERVING_FACTOR, effect
 from app.domain.history import History
 from app.domain.impression import Feedback, Impression, Outcome, new_impression_id
 from app.domain.items import EventKind
@@ -92,10 +92,44 @@ def test_paths_that_did_not_serve_count_in_full_and_the_serving_one_less() -> No
     assert all(path.state is PathState.ACTIVE for path in after.paths)
 
 
-def test_the_position_that_was_shown_weighs_if_the_caller_tells_it() -> None:
-    moved = replace(BOUGHT, position=40)
+@pytest.mark.parametrize(("claimed", "weight"), [(4, 4.0), (1, 1.0), (5, 3.0), (0, 3.0), (-2, 3.0), (None, 3.0)])
+def test_the_position_that_the_caller_tells_weighs_if_there_was_such_a_one(claimed: int | None, weight: float) -> None:
+    moved = replace(BOUGHT, position=claimed)
     after = learning.learn(memory(), SERVED, moved, judged(moved))
-    assert after.paths[0].statistics.weight == POSITION_CLIP
+    assert after.paths[0].statistics.weight == weight
+
+
+@pytest.mark.parametrize("claimed", [None, 1, 2])
+def test_an_item_that_was_not_shown_counts_one_for_every_path(claimed: int | None) -> None:
+    served = replace(SERVED, shown=2)  # the bought one stands third
+    feedback = replace(BOUGHT, position=claimed)
+    after = learning.learn(memory(), served, feedback, learning.judge(served, feedback, CONTROL, REPLAYS))
+    assert [path.statistics.weight for path in after.paths] == [1.0, 1.0, 1.0]
+
+
+def test_a_path_that_popularity_answered_for_is_not_damped() -> None:
+    served = replace(SERVED, served_by="popularity")
+    outcome = learning.judge(served, BOUGHT, CONTROL, REPLAYS)
+    assert (outcome.served_by, outcome.model, outcome.path) == ("popularity", "v2", 1)
+    assert (outcome.effect, outcome.control_effect, outcome.gain) == (effect(3), effect(3), None)
+    after = learning.learn(memory(), served, BOUGHT, outcome)
+    assert [path.statistics.weight for path in after.paths] == [3.0, 3.0, 3.0]
+
+
+def test_a_path_that_was_not_replayed_learns_nothing() -> None:
+    outcome = learning.judge(SERVED, BOUGHT, CONTROL, {0: REPLAYS[0]})
+    assert (outcome.effect, outcome.control_effect, outcome.gain) == (effect(3), effect(3), None)
+    after = learning.learn(memory(), SERVED, BOUGHT, outcome)
+    assert [path.statistics.rounds for path in after.paths] == [1, 0, 0]
+
+
+def test_counting_an_outcome_again_gives_all_but_the_history() -> None:
+    outcome = judged()
+    learned = learning.learn(memory(), SERVED, BOUGHT, outcome)
+    counted = learning.recount(memory(), SERVED, outcome)
+    assert [each.statistics for each in counted.paths] == [each.statistics for each in learned.paths]
+    assert (counted.applied, len(counted.history)) == (learned.applied, 0)
+    assert [(each.item, each.at, each.candidates.tolist()) for each in counted.replay] == [(12, 1000, [*CANDIDATES])]
 
 
 @pytest.mark.parametrize(
