@@ -58,9 +58,11 @@ async def _owners(rt: Runtime, impression_ids: set[str]) -> dict[str, str]:
     wanted = sorted(each for each in impression_ids if _is_impression_id(each))
     if not wanted:
         return {}
-    owners = {each: found.user_id for each, found in (await rt.streams.impressions(wanted)).items()}
+    owners = {each: served.user_id for each, served in (await rt.streams.impressions(wanted)).items()}
     if late := [each for each in wanted if each not in owners]:
-        owners |= {each.impression_id: each.user_id for each in await rt.outcomes.impressions(late)}
+        seconds = rt.settings.database_timeout_ms / 1000
+        found = await rt.health.within(rt.outcomes.impressions(late), seconds=seconds)
+        owners |= {each.impression_id: each.user_id for each in found}
     return owners
 
 

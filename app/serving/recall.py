@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.domain.history import HISTORY_LIMIT, History
@@ -57,13 +57,14 @@ async def _remembered(
 
 
 async def _recorded(rt: Runtime, user_id: str, *, deadline: float, reasons: list[str], heal: bool) -> Recalled:
-    wait = min(deadline - time.monotonic(), rt.settings.database_timeout_ms / 1000)
+    left = deadline - time.monotonic()
+    wait = min(left / 2, rt.settings.database_timeout_ms / 1000)  # the other half is for ranking and recording
     try:
-        async with asyncio.timeout(max(wait, 0.0)):
-            history = await rt.catalogue.history(user_id, limit=HISTORY_LIMIT)
-            if heal and len(history):
-                await rt.streams.rebuild([user_id])
-    except (StoreDown, TimeoutError):
+        history = await rt.health.within(rt.catalogue.history(user_id, limit=HISTORY_LIMIT), seconds=wait)
+    except StoreDown:
         reasons.append("history_unavailable")
         return NOTHING
+    if heal and len(history):
+        with suppress(StoreDown, TimeoutError):  # the next request asks again
+            await in_time(rt.streams.rebuild([user_id]), deadline, patience_ms=rt.settings.redis_timeout_ms)
     return Recalled(history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from app.domain.impression import new_impression_id
 from app.embedded import EmbeddedServers, embedded_servers
 from app.embedded.process import leftovers
 from app.embedded.valkey import _command, _program
@@ -140,6 +142,32 @@ async def test_with_postgres_frozen_remembered_users_miss_nothing(service: Servi
     await service.drain()
     outcomes = (await service.http.get(f"/users/{USER}/outcomes")).json()
     assert answer["impression_id"] in {each["impression_id"] for each in outcomes}
+
+
+async def test_a_deadline_holds_however_postgres_hangs(service: Service, postgres_switch: Switch) -> None:
+    await service.recommend("u0098")  # connections to PostgreSQL are open
+    postgres_switch.freeze()
+    for user, most_s in (("u0097", 0.5), ("u0096", 0.05), ("u0095", 0.05)):  # only the first one waits
+        begun = time.monotonic()
+        answer = await service.recommend(user, deadline_ms=100)
+        assert time.monotonic() - begun < most_s
+        full(answer)
+        assert answer["degraded_reasons"] == ["history_unavailable"]
+    postgres_switch.thaw()
+    await until(lambda: _known(service, "u0097"))
+
+
+async def test_feedback_on_an_old_impression_is_refused_soon_while_postgres_hangs(
+    service: Service, postgres_switch: Switch
+) -> None:
+    await service.recommend("u0098")
+    postgres_switch.freeze()
+    body = {"impression_id": new_impression_id(1_700_000_000_000), "item_id": "a", "event": "click"}
+    begun = time.monotonic()
+    refused = await service.http.post("/feedback", json=body)
+    assert time.monotonic() - begun < 2 * service.settings.database_timeout_ms / 1000
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_down")
+    assert "/" not in refused.json()["detail"]  # no address, no socket
 
 
 async def _known(service: Service, user_id: str) -> bool:
