@@ -11,6 +11,7 @@ LrgdError                     500 internal
 │   ├── UnknownItem           404 unknown_item
 │   └── UnknownUser           404 unknown_user
 ├── BodyTooLarge              413 body_too_large
+├── UnsupportedMediaType      415 unsupported_media_type
 ├── RateLimited               429 rate_limited
 ├── Unavailable               503 unavailable
 │   └── StoreDown             503 store_down (Redis or PostgreSQL cannot be reached)
@@ -104,6 +105,12 @@ class BodyTooLarge(LrgdError):
     """The request body is over the limit."""
 
     status, code, title = 413, "body_too_large", "The body is too large"
+
+
+class UnsupportedMediaType(LrgdError):
+    """The body is of a type that this endpoint does not read."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
 class RateLimited(LrgdError):

@@ -16,11 +16,12 @@ from app.api import catalogue, feedback, ops, recommend, users
 from app.api.boundary import Boundary
 from app.api.express import Express
 from app.api.problems import add_handlers
-from app.api.schemas import EventBody, ItemBody, Problem
+from app.api.schemas import EventBody, FeedbackRequest, ItemBody, Problem
 from app.api.security import Gate, scope_of
 from app.settings import Settings
 from app.wiring import open_runtime
 
+_BODIES = (FeedbackRequest, ItemBody, EventBody)  # which their endpoints read themselves
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -43,6 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         summary="An online recommender that learns in context.",
         lifespan=lifespan,
+        redirect_slashes=False,
+        strict_content_type=False,  # the boundary has looked at it
         redoc_url=None,
     )
     for module in (recommend, feedback, catalogue, users, ops):
@@ -66,7 +69,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _, extra = models_json_schema(
-            [(ItemBody, "validation"), (EventBody, "validation"), (Problem, "serialization")], ref_template=_REFERENCE
+            [*((body, "validation") for body in _BODIES), (Problem, "serialization")], ref_template=_REFERENCE
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(extra.get("$defs", {}))

@@ -8,13 +8,25 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
+from app.api.bodies import NDJSON
 from app.api.problems import problem
 from app.api.security import Gate
-from app.errors import BodyTooLarge, LrgdError
+from app.errors import BodyTooLarge, LrgdError, UnsupportedMediaType
 from app.log import REQUEST_ID, get_logger
 
 _log = get_logger(__name__)
 REQUEST_ID_LENGTH = 128
+_JSON, _BULK = frozenset({"application/json"}), frozenset({"application/json"}) | NDJSON
+READS = {  # what each endpoint with a body reads
+    ("POST", "/recommend"): _JSON,
+    ("POST", "/feedback"): _JSON,
+    ("POST", "/feedback/batch"): _JSON,
+    ("PUT", "/items"): _BULK,
+    ("POST", "/events"): _BULK,
+}
+MOST_BYTES = {"/feedback/batch": 1_000_000}  # bodies of elsewhere, but for the bulk ones, are small
+SMALL_BYTES = 256_000
+BULK = frozenset({"/items", "/events"})
 
 
 class Boundary:
@@ -45,8 +57,9 @@ class Boundary:
 
         try:
             await self._gate.check(scope)
-            self._check_length(scope)
-            await self._app(scope, self._limited(receive), watched)
+            most = self._most_bytes(scope["path"])
+            _check_headers(scope, most)
+            await self._app(scope, _limited(receive, most), watched)
         except LrgdError as error:
             if not status:
                 await problem(error)(scope, receive, watched)
@@ -58,26 +71,41 @@ class Boundary:
         finally:
             _measure(scope, status, time.perf_counter() - begun)
 
-    def _check_length(self, scope: Scope) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._max_body_bytes:
-                raise self._too_large()
+    def _most_bytes(self, path: str) -> int:
+        if path in BULK:
+            return self._max_body_bytes
+        return min(MOST_BYTES.get(path, SMALL_BYTES), self._max_body_bytes)
 
-    def _limited(self, receive: Receive) -> Receive:
-        received = 0
 
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise self._too_large()
-            return message
+def _check_headers(scope: Scope, most: int) -> None:
+    """Raises BodyTooLarge or UnsupportedMediaType; a body of no type is taken for JSON."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if value.isdigit() and int(value) > most:
+                raise _too_large(most)
+        elif name == b"content-type" and value and value != b"application/json":
+            reads = READS.get((scope["method"], scope["path"]))
+            kind = value.partition(b";")[0].strip().lower().decode("latin-1")
+            if reads is not None and kind not in reads:
+                raise UnsupportedMediaType(f"send {' or '.join(sorted(reads))}")
 
-        return limited
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body is larger than {self._max_body_bytes} bytes")
+def _limited(receive: Receive, most: int) -> Receive:
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise _too_large(most)
+        return message
+
+    return limited
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {most} bytes")
 
 
 def _request_id(scope: Scope) -> str:

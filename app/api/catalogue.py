@@ -16,7 +16,7 @@ _ITEM = {"item_id": "15454", "title": "Portal 2", "brand": "Valve", "categories"
 _EVENT = {"user_id": "u1", "item_id": "15454", "event": "purchase", "occurred_at": "2026-01-31T12:00:00Z"}
 
 
-@router.put("/items", openapi_extra=body_of(ItemBody, _ITEM), responses=documented(401, 403, 413, 422, 429, 503))
+@router.put("/items", openapi_extra=body_of(ItemBody, _ITEM), responses=documented(401, 403, 413, 415, 422, 429, 503))
 async def put_items(request: Request) -> ItemsReceipt:
     """Adds or replaces up to 10,000 items; all of them or, when one is malformed, none."""
     runtime: Runtime = request.app.state.runtime
@@ -34,7 +34,9 @@ async def delete_item(request: Request, item_id: Id) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/events", openapi_extra=body_of(EventBody, _EVENT), responses=documented(401, 403, 413, 422, 429, 503))
+@router.post(
+    "/events", openapi_extra=body_of(EventBody, _EVENT), responses=documented(401, 403, 413, 415, 422, 429, 503)
+)
 async def post_events(request: Request) -> EventsReceipt:
     """Imports up to 10,000 past events; a repeat changes nothing, events of unknown items are named and left out."""
     runtime: Runtime = request.app.state.runtime

@@ -5,37 +5,46 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Request
+from pydantic import Field, TypeAdapter
 
+from app.api.bodies import described, parsed
 from app.api.problems import documented
 from app.api.schemas import BatchReceipt, FeedbackReceipt, FeedbackRequest
 from app.errors import UnknownImpression
 from app.serving.feedback import Report, feedback
 
 router = APIRouter(tags=["serving"])
+_ONE = TypeAdapter(FeedbackRequest)
+_MANY = TypeAdapter(Annotated[list[FeedbackRequest], Field(min_length=1, max_length=500)])
+_SCHEMA = {"$ref": "#/components/schemas/FeedbackRequest"}
 _EXAMPLE = {"impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f", "item_id": "15454", "event": "purchase"}
 
 
-@router.post("/feedback", status_code=202, responses=documented(401, 403, 404, 413, 422, 429, 503))
-async def post_feedback(
-    request: Request, body: Annotated[FeedbackRequest, Body(openapi_examples={"purchase": {"value": _EXAMPLE}})]
-) -> FeedbackReceipt:
+@router.post(
+    "/feedback",
+    status_code=202,
+    responses=documented(401, 403, 404, 413, 415, 422, 429, 503),
+    openapi_extra=described(_SCHEMA, _EXAMPLE),
+)
+async def post_feedback(request: Request) -> FeedbackReceipt:
     """Takes feedback; it is durable once this answers 202."""
+    body = await parsed(request, _ONE)
     (receipt,) = await feedback(request.app.state.runtime, [_report(body)], now_s=int(time.time()))
     if not receipt.known:
         raise UnknownImpression(f"no impression {body.impression_id}")
     return FeedbackReceipt(accepted=True, duplicate=receipt.duplicate)
 
 
-@router.post("/feedback/batch", status_code=202, responses=documented(401, 403, 413, 422, 429, 503))
-async def post_feedback_batch(
-    request: Request,
-    body: Annotated[
-        list[FeedbackRequest],
-        Body(min_length=1, max_length=500, openapi_examples={"one purchase": {"value": [_EXAMPLE]}}),
-    ],
-) -> list[BatchReceipt]:
+@router.post(
+    "/feedback/batch",
+    status_code=202,
+    responses=documented(401, 403, 413, 415, 422, 429, 503),
+    openapi_extra=described({"type": "array", "items": _SCHEMA, "minItems": 1, "maxItems": 500}, [_EXAMPLE]),
+)
+async def post_feedback_batch(request: Request) -> list[BatchReceipt]:
     """Takes up to 500 pieces of feedback, answered one by one in their order."""
+    body = await parsed(request, _MANY)
     receipts = await feedback(request.app.state.runtime, [_report(each) for each in body], now_s=int(time.time()))
     return [
         BatchReceipt(accepted=True, duplicate=receipt.duplicate)

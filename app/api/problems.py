@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 from app.api.schemas import Problem
 from app.errors import FieldError, InvalidBody, InvalidRequest, LrgdError, NotFound
 
+LISTED_FAULTS, NAME_LENGTH, MESSAGE_LENGTH = 20, 100, 200
+MANY_FAULTS = 2_000
 CODES = {404: ("not_found", "Not found"), 405: ("method_not_allowed", "Method not allowed")}
 
 
@@ -23,13 +26,25 @@ def problem(error: LrgdError) -> Response:
     return _response(error.status, error.code, error.title, error.detail, errors=error.errors, headers=headers)
 
 
-def invalid(errors: list[Any], *, prefix: str = "") -> InvalidRequest:
-    """Pydantic's complaints as one error that names every field."""
+def complaints(error: ValidationError) -> list[Any]:
+    """Pydantic's complaints, or one that stands for them where listing them would take long."""
+    count = error.error_count()
+    if count > MANY_FAULTS:
+        return [{"type": "too_many", "loc": (), "msg": f"has {count} faults"}]
+    return list(error.errors(include_url=False, include_input=False))
+
+
+def invalid(errors: Sequence[Any]) -> InvalidRequest:
+    """Pydantic's complaints as one error that names the first LISTED_FAULTS fields."""
     if any(error["type"] == "json_invalid" for error in errors):
         detail = str(errors[0].get("ctx", {}).get("error", "not valid JSON"))
-        return InvalidBody(detail)
-    faults = [FieldError(field=prefix + _field(error["loc"]), message=error["msg"]) for error in errors]
-    return InvalidRequest("; ".join(f"{fault['field']}: {fault['message']}" for fault in faults[:5]), errors=faults)
+        return InvalidBody(_cut(detail, MESSAGE_LENGTH))
+    faults = [
+        FieldError(field=_cut(_field(error["loc"]), NAME_LENGTH), message=_cut(error["msg"], MESSAGE_LENGTH))
+        for error in errors[:LISTED_FAULTS]
+    ]
+    detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults[:5])
+    return InvalidRequest(f"{detail}; and more" if len(errors) > 5 else detail, errors=faults)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -41,11 +56,11 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _request_invalid(_request: Request, error: RequestValidationError) -> Response:
-        return problem(invalid(list(error.errors())))
+        return problem(invalid(error.errors()))
 
     @app.exception_handler(ValidationError)
     async def _body_invalid(_request: Request, error: ValidationError) -> Response:
-        return problem(invalid(list(error.errors())))
+        return problem(invalid(complaints(error)))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
@@ -70,15 +85,20 @@ _DESCRIPTIONS = {
     403: "The API key lacks the scope.",
     404: "No such resource.",
     413: "The body is too large.",
+    415: "The body is of a type that is not read here.",
     422: "The request is malformed; `errors` names the fields.",
     429: "Too many requests; see Retry-After.",
     503: "A store that this request cannot do without is down.",
 }
 
 
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def _field(location: tuple[Any, ...]) -> str:
     parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
-    return ".".join(str(part) for part in parts) or "body"
+    return ".".join(_cut(str(part), NAME_LENGTH) for part in parts) or "body"
 
 
 def _response(

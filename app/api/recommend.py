@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.types import Scope
 
 from app.api.express import Lane
-from app.api.problems import documented, invalid
+from app.api.problems import complaints, documented, invalid
 from app.api.schemas import RecommendRequest, RecommendResponse
 from app.errors import FieldError, InvalidRequest
 from app.runtime import Runtime
@@ -54,7 +54,7 @@ _EXAMPLE: dict[str, Any] = {
     "/recommend",
     responses={
         200: {"model": RecommendResponse, "content": {"application/json": {"example": _EXAMPLE}}},
-        **documented(401, 403, 413, 422, 429),
+        **documented(401, 403, 413, 415, 422, 429),
     },
     openapi_extra={
         "parameters": [
@@ -84,7 +84,7 @@ async def _answer(scope: Scope, content: bytes) -> bytes:
     try:
         body = RecommendRequest.model_validate_json(content)
     except ValidationError as error:
-        raise invalid(list(error.errors(include_url=False))) from error
+        raise invalid(complaints(error)) from error
     key = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"), None)
     runtime: Runtime = scope["app"].state.runtime
     return await recommend(runtime, _ask(body, key))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -83,3 +85,42 @@ async def test_unknown_routes_and_methods_are_problems(service: Service) -> None
     assert wrong.headers["Allow"] == "POST"
     for answer in (unknown, wrong):
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "size"),
+    [("POST", "/recommend", 256_001), ("POST", "/feedback", 256_001), ("POST", "/feedback/batch", 1_000_001)],
+)
+async def test_small_endpoints_take_small_bodies(service: Service, method: str, path: str, size: int) -> None:
+    answer = await service.http.request(method, path, content=b" " * size)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert (await service.http.put("/items", content=b" " * 1_000_001)).status_code == 422
+
+
+async def test_a_body_of_faults_is_answered_shortly(service: Service) -> None:
+    surplus = {f"k{number}": 1 for number in range(20_000)}
+    for path, body in (("/recommend", surplus), ("/feedback", surplus), ("/feedback/batch", [surplus])):
+        begun = time.monotonic()
+        answer = await service.http.post(path, json=body)
+        assert (answer.status_code, time.monotonic() - begun < 1.0) == (422, True)
+        assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize("path", ["/recommend", "/feedback", "/feedback/batch", "/events", "/items"])
+async def test_bodies_are_json_or_refused(service: Service, path: str) -> None:
+    method = "PUT" if path == "/items" else "POST"
+    for given in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        answer = await service.http.request(method, path, content=b"[]", headers={"Content-Type": given})
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    for json in ("application/json", "Application/JSON; charset=utf-8", None):
+        headers = {} if json is None else {"Content-Type": json}
+        answer = await service.http.request(method, path, content=b"7", headers=headers)
+        assert answer.status_code == 422
+    lines = await service.http.request(method, path, content=b"7", headers={"Content-Type": "application/x-ndjson"})
+    assert lines.status_code == (422 if path in {"/items", "/events"} else 415)
+
+
+@pytest.mark.parametrize("path", ["/recommend/", "/feedback/", "/items/", "/healthz/"])
+async def test_a_trailing_slash_is_another_route(service: Service, path: str) -> None:
+    answer = await service.http.get(path, headers={"Host": "elsewhere"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

@@ -6,6 +6,7 @@ import pytest
 from fastapi import Request
 
 from app.api.bodies import MOST, elements
+from app.api.problems import LISTED_FAULTS
 from app.api.schemas import EventBody, ItemBody
 from app.errors import InvalidBody, InvalidRequest
 
@@ -88,3 +89,11 @@ async def test_titles_become_one_line() -> None:
     body = rb'[{"item_id":"a","title":" A\n\tlong\u2028title\u0000 "}]'
     (item,) = await elements(request(body), ItemBody)
     assert item.title == "A long title"
+
+
+async def test_of_many_faults_the_first_are_listed() -> None:
+    body = b"[" + b",".join(b'{"item_id":""}' for _ in range(MOST)) + b"]"
+    with pytest.raises(InvalidRequest) as caught:
+        await elements(request(body), ItemBody)
+    assert len(caught.value.errors) == LISTED_FAULTS
+    assert caught.value.errors[0]["field"] == "0.item_id"

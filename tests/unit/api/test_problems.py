@@ -9,7 +9,15 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app import errors
-from app.api.problems import documented, invalid, problem
+from app.api.problems import (
+    LISTED_FAULTS,
+    MANY_FAULTS,
+    NAME_LENGTH,
+    complaints,
+    documented,
+    invalid,
+    problem,
+)
 from app.api.schemas import Problem
 from app.errors import FieldError, InvalidBody, InvalidRequest, LrgdError, RateLimited
 
@@ -55,21 +63,21 @@ class Body(BaseModel):
     limit: int
 
 
-def complaints(body: str) -> LrgdError:
+def complaint_about(body: str) -> LrgdError:
     with pytest.raises(ValidationError) as caught:
         Body.model_validate_json(body)
-    return invalid(list(caught.value.errors()))
+    return invalid(complaints(caught.value))
 
 
 def test_complaints_name_the_fields() -> None:
-    error = complaints('{"limit": "x", "more": 1}')
+    error = complaint_about('{"limit": "x", "more": 1}')
     assert type(error) is InvalidRequest
     assert [fault["field"] for fault in error.errors] == ["limit", "more"]
     assert "limit" in error.detail
 
 
 def test_broken_json_is_another_error() -> None:
-    assert isinstance(complaints('{"limit"'), InvalidBody)
+    assert isinstance(complaint_about('{"limit"'), InvalidBody)
 
 
 def test_field_names_that_are_not_unicode_are_told_all_the_same() -> None:
@@ -80,7 +88,16 @@ def test_field_names_that_are_not_unicode_are_told_all_the_same() -> None:
 
 
 def test_documented_errors_have_a_description() -> None:
-    for status, entry in documented(401, 403, 404, 413, 422, 429, 503).items():
+    for status, entry in documented(401, 403, 404, 413, 415, 422, 429, 503).items():
         assert isinstance(status, int)
         assert entry["description"]
         assert "application/problem+json" in entry["content"]
+
+
+def test_a_body_of_faults_gets_a_short_answer() -> None:
+    few = complaint_about('{"limit": 1, ' + ",".join(f'"{"k" * 5000}{n}": 1' for n in range(100)) + "}")
+    assert len(few.errors) == LISTED_FAULTS
+    assert all(len(fault["field"]) <= NAME_LENGTH for fault in few.errors)
+    many = complaint_about('{"limit": 1, ' + ",".join(f'"k{n}": 1' for n in range(MANY_FAULTS + 1)) + "}")
+    assert [fault["field"] for fault in many.errors] == ["body"]
+    assert len(problem(few).body) < 10_000
