@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Switch:
 
 
 def with_signal(process: psutil.Process, number: signal.Signals) -> None:
-    if process.is_running():
+    with suppress(psutil.NoSuchProcess):  # a backend ends when its client has gone
         process.send_signal(number)
 
 

@@ -1,92 +1,20 @@
 """The bundled servers start, stop, keep their data through every way of dying, and leave nobody behind."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
-import redis
 
-from app.embedded import EmbeddedServers, embedded_servers, valkey
-from app.embedded.home import Home
-from app.embedded.process import leftovers
+from app.embedded import embedded_servers, valkey
 from app.errors import StartupError
-
-# Starts the servers, says so, and stays until it is killed. Loaded before it drops to the given user, if any.
-PARENT = """
-import os, signal, sys
-from pathlib import Path
-from app.embedded import embedded_servers
-"".encode("idna")  # what Python loads late, it may not be allowed to read later
-if len(sys.argv) > 2:
-    os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[2]))
-try:
-    with embedded_servers(Path(sys.argv[1])) as servers:
-        print(servers.redis_url, servers.database_url, flush=True)
-        signal.pause()
-except KeyboardInterrupt:
-    print("stopped")
-"""
-
-
-def client(servers: EmbeddedServers) -> redis.Redis:
-    return redis.Redis.from_url(servers.redis_url, decode_responses=True)
-
-
-def connect(servers: EmbeddedServers) -> psycopg.Connection:
-    return psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True)
-
-
-def write(servers: EmbeddedServers) -> None:
-    with client(servers) as store:
-        store.set("kept", "yes")
-    with connect(servers) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 'yes' AS word")
-
-
-def read(servers: EmbeddedServers) -> tuple[object, object]:
-    with client(servers) as store, connect(servers) as connection:
-        row = connection.execute("SELECT word FROM kept").fetchone()
-        return store.get("kept"), row[0] if row else None
-
-
-def running(home: Path) -> list[psutil.Process]:
-    return leftovers(Home(root=home.resolve(), account=None).data_folders)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.005)
-
-
-@contextmanager
-def parent_of(home: Path, *user: str) -> Iterator[tuple[subprocess.Popen[str], EmbeddedServers]]:
-    """A process that runs the servers, and where they listen; killed at the end if it still lives."""
-    with starting(home, *user) as parent:
-        assert parent.stdout is not None
-        redis_url, database_url = parent.stdout.readline().split()
-        yield parent, EmbeddedServers(redis_url=redis_url, database_url=database_url)
-
-
-@contextmanager
-def starting(home: Path, *user: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", PARENT, str(home), *user]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
-        try:
-            yield parent
-        finally:
-            parent.kill()
+from tests.embedded import client, connect, eventually, parent_of, read, running, starting, write
 
 
 @pytest.fixture
@@ -250,29 +178,3 @@ def test_a_home_too_deep_for_a_socket_works(tmp_path: Path) -> None:
         write(servers)
         assert read(servers) == ("yes", "yes")
     assert running(home) == []
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_runs_the_servers_under_its_own_name(tmp_path: Path, made_home: Path) -> None:
-    assert made_home.exists()  # a start by root has opened the way to the bundled programs
-    nobody = pwd.getpwnam("nobody")
-    for folder in (tmp_path, *tmp_path.parents):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
-    user = str(nobody.pw_uid), str(nobody.pw_gid)
-    with parent_of(tmp_path / "home", *user) as (_, servers):
-        write(servers)
-        assert {process.uids().real for process in running(tmp_path / "home")} == {nobody.pw_uid}
-    # root on the folder of an ordinary user serves as that user, and leaves them what they need to go on
-    with embedded_servers(tmp_path / "home") as servers:
-        assert read(servers) == ("yes", "yes")
-    with parent_of(tmp_path / "home", *user) as (parent, servers):
-        assert read(servers) == ("yes", "yes")
-        parent.send_signal(signal.SIGINT)
-        assert parent.wait(timeout=20) == 0
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="as an ordinary user the servers run as that user")
-def test_under_root_the_servers_run_as_a_system_user(made_home: Path) -> None:
-    with embedded_servers(made_home):
-        assert {process.username() for process in running(made_home)} == {"lrgd"}

@@ -74,6 +74,18 @@ async def test_an_event_id_tells_repeats_apart(service: Service) -> None:
     assert not (await service.react(other, event_id="e1"))["duplicate"]
 
 
+async def test_an_event_id_is_of_one_item(service: Service) -> None:
+    """Nothing else is called a repeat, and what is called new becomes an outcome of its own."""
+    answer = await service.recommend()
+    assert not (await service.react(answer, event_id="e1", event="click"))["duplicate"]
+    assert not (await service.react(answer, place=1, event_id="e1", event="click"))["duplicate"]
+    assert (await service.react(answer, event_id="e1", event="like"))["duplicate"]
+    assert (await service.react(answer, event_id="e2", event="click"))["duplicate"]
+    assert not (await service.react(answer, event="like"))["duplicate"]
+    await service.drain()
+    assert len(await outcomes(service)) == 3
+
+
 async def test_two_event_ids_of_one_event_are_one_outcome(service: Service) -> None:
     answer = await service.recommend()
     await service.react(answer, event_id="e1")

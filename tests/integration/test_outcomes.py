@@ -199,6 +199,7 @@ async def test_a_late_reaction_takes_the_place_of_none(outcomes: Outcomes) -> No
     await outcomes.record(impressions=[served])
     await outcomes.close_expired(datetime.fromtimestamp(NOW, UTC), HOUR, limit=10)
     assert [each.event for each in await outcomes.user_outcomes("u", limit=9)] == [NO_EVENT]
+    assert await outcomes.user_outcomes("u", limit=9, silent=False) == []
     await outcomes.record(outcomes=[reaction(served)])
     assert [each.event for each in await outcomes.user_outcomes("u", limit=9)] == ["click"]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from app.stores.redis import DEAD, REBUILD, erased_key, user_key
 from tests.service import USER, Service, until
@@ -14,6 +17,7 @@ from workers.run import Worker
 
 pytestmark = pytest.mark.anyio
 
+Harm = Callable[[Redis], Awaitable[Any]]
 OF_A_USER = ("interactions", "impressions", "outcomes", "demonstrations", "path_rounds", "collapses")
 
 
@@ -173,3 +177,54 @@ async def test_nobody_is_built_from_nothing(service: Service) -> None:
 
 async def _nothing_waits(service: Service) -> bool:
     return all(each.lag == each.pending == 0 for each in await service.workers.backlogs.all())
+
+
+async def test_after_an_erasure_neither_answers_nor_impressions_are_known(service: Service) -> None:
+    key = {"Idempotency-Key": "k1"}
+    before = await service.recommend(headers=key)
+    assert await service.recommend(headers=key) == before
+    await service.http.delete(f"/users/{USER}")
+    body = {"impression_id": before["impression_id"], "item_id": before["items"][0]["item_id"], "event": "click"}
+    refused = await service.http.post("/feedback", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_impression")
+    await asyncio.sleep(0.01)  # the next impression is of a later millisecond
+    after = await service.recommend(headers=key)
+    assert after["impression_id"] != before["impression_id"]
+    assert await service.recommend(headers=key) == after
+    assert not (await service.react(after))["duplicate"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda redis: redis.hset(user_key(USER), "p", b"\xff\x01"),
+        lambda redis: redis.hset(user_key(USER), mapping={"p": b"", "a": b"x"}),
+        lambda redis: redis.hset(user_key(USER), "h", b"odd"),
+        lambda redis: redis.hdel(user_key(USER), "p", "a"),
+        lambda redis: redis.hset(user_key(USER), "v", "x"),
+    ],
+)
+async def test_a_memory_that_cannot_be_read_is_built_anew(service: Service, harm: Harm) -> None:
+    await lived(service)
+    await harm(service.redis)
+    await healed(service)
+
+
+async def test_a_key_that_holds_something_else_is_built_anew(service: Service) -> None:
+    await lived(service)
+    await service.redis.set(user_key(USER), "no hash")
+    await healed(service)
+
+
+async def healed(service: Service) -> None:
+    """One user misses their memory for one request; nobody else misses anything."""
+    answer = await service.recommend()
+    assert answer["degraded_reasons"] == ["memory_unavailable"]
+    assert len(answer["items"]) == 10
+    assert not (await service.recommend("u0011"))["degraded"]
+    assert not (await service.react(answer))["duplicate"]
+    await service.drain()
+    after = await service.recommend()
+    assert (after["degraded"], after["path"] is not None) == (False, True)
+    assert (await service.http.get(f"/users/{USER}/paths")).json()["building"] is False
+    assert await service.redis.xlen(DEAD) == 0
