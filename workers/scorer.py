@@ -17,7 +17,7 @@ from app.domain.memory import Memory
 from app.domain.ranking import Ranking, Task
 from app.errors import UnknownImpression
 from app.runtime import Model, Runtime
-from app.serving.rebuild import rebuilt
+from app.serving.rebuild import filled_in, rebuilt
 from app.stores import messages
 from app.stores.memory import Save, Saved
 from workers.entry import Entry
@@ -34,6 +34,14 @@ class _Arrived:
     added_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What was learned of one user, to be saved, and the outcomes that count once it is."""
+
+    save: Save
+    outcomes: tuple[Outcome, ...]
+
+
 async def score(rt: Runtime, entries: Sequence[Entry]) -> None:
     """Learns from a batch of feedback, each user's in order of arrival: one read and one save for all of them."""
     waiting = await _by_user(rt, entries)
@@ -41,8 +49,11 @@ async def score(rt: Runtime, entries: Sequence[Entry]) -> None:
         if not waiting:
             return
         memories = await rt.memory.load(list(waiting))
-        saves = [await _learned(rt, user, memories.get(user), turn) for user, turn in waiting.items()]
-        results = dict(zip(waiting, await rt.memory.save(saves), strict=True))
+        turns = [await _learned(rt, user, memories.get(user), turn) for user, turn in waiting.items()]
+        results = dict(zip(waiting, await rt.memory.save([each.save for each in turns]), strict=True))
+        for turn in turns:
+            if results[turn.save.user_id] is Saved.DONE:
+                _count(turn.outcomes)
         waiting = await _left(rt, waiting, results)
     if waiting:
         raise RuntimeError(f"the memories of {len(waiting)} users kept changing under the scorer")
@@ -76,21 +87,27 @@ async def _numbers(rt: Runtime, item_ids: Collection[str]) -> Mapping[str, int]:
     return await rt.catalogue.numbers(sorted(item_ids)) if item_ids else {}
 
 
-async def _learned(rt: Runtime, user_id: str, memory: Memory | None, turn: Sequence[_Arrived]) -> Save:
-    """The memory after this turn, with everything the recorder has to know of it."""
-    model = rt.live.current
+async def _learned(rt: Runtime, user_id: str, memory: Memory | None, turn: Sequence[_Arrived]) -> _Turn:
+    """The memory after this turn, with everything the recorder has to know of it.
+
+    What its paths lack is drafted after the turn was learned from: a draft is never tested on what it was made of.
+    """
+    model, now_s = rt.live.current, int(time.time())
     learned: list[Learned] = []
+    outcomes: list[Outcome] = []
     if memory is None:
-        memory, learned = await rebuilt(rt, user_id, None, now_s=int(time.time()))
+        memory, learned = await rebuilt(rt, user_id, None, now_s=now_s)
     for arrived in turn:
         if memory.has_applied(learning.digest(arrived.feedback)):
             continue  # redelivered: its outcome was published with the save that applied it
         outcome = _outcome(model, memory, arrived)
         memory = learning.learn(memory, arrived.impression, arrived.feedback, outcome)
         learned.append(Learned(user_id, outcome=outcome, interaction=_interaction(arrived.feedback)))
-        _count(outcome)
-    packed = tuple(messages.pack(each) for each in learned)
-    return Save(user_id, memory.settled(len(turn)), min(arrived.added_ms for arrived in turn), packed)
+        outcomes.append(outcome)
+    memory, drafted = filled_in(model, user_id, memory, now_s=now_s)
+    packed = tuple(messages.pack(each) for each in (*learned, *drafted))
+    save = Save(user_id, memory.settled(len(turn)), min(arrived.added_ms for arrived in turn), packed)
+    return _Turn(save, tuple(outcomes))
 
 
 def _outcome(model: Model, memory: Memory, arrived: _Arrived) -> Outcome:
@@ -102,9 +119,9 @@ def _outcome(model: Model, memory: Memory, arrived: _Arrived) -> Outcome:
         candidates = candidates[model.space.rows(candidates) >= 0]  # some may have left the catalogue since
         if feedback.item in candidates:
             task = Task(candidates, np.array(impression.history, dtype=np.int32), None, impression.at)
-            shown = [path.demonstration for path in memory.paths]
-            control, *others = model.rankers[0].replay(task, [None, *shown])
-            replays = {path.index: ranking for path, ranking in zip(memory.paths, others, strict=True)}
+            spoken = [path for path in memory.paths if len(path.demonstration)]  # the others equal the control
+            control, *others = model.rankers[0].replay(task, [None, *(path.demonstration for path in spoken)])
+            replays = {path.index: ranking for path, ranking in zip(spoken, others, strict=True)}
     return learning.judge(impression, feedback, control, replays)
 
 
@@ -129,10 +146,12 @@ async def _left(
     return left
 
 
-def _count(outcome: Outcome) -> None:
-    metrics.OUTCOMES.labels(outcome.event).inc()
-    if outcome.control_effect is not None:
-        metrics.EFFECT.labels("control").observe(outcome.control_effect)
-    for each in outcome.effects:
-        metrics.EFFECT.labels(str(each.path)).observe(each.effect)
-        metrics.GAIN.labels(str(each.path)).observe(each.gain)
+def _count(outcomes: Sequence[Outcome]) -> None:
+    """Counts what was learned and saved: nothing that a conflict or an erasure threw away."""
+    for outcome in outcomes:
+        metrics.OUTCOMES.labels(outcome.event).inc()
+        if outcome.control_effect is not None:
+            metrics.EFFECT.labels("control").observe(outcome.control_effect)
+        for each in outcome.effects:
+            metrics.EFFECT.labels(str(each.path)).observe(each.effect)
+            metrics.GAIN.labels(str(each.path)).observe(each.gain)

@@ -109,8 +109,8 @@ class Outcomes:
         async with reading(self.engine, self._guard) as connection:
             return [records.impression(row) for row in (await connection.execute(wanted)).mappings()]
 
-    async def user_outcomes(self, user_id: str, limit: int) -> list[Outcome]:
-        """The newest outcomes of a user, newest first; those without any event are among them."""
+    async def user_outcomes(self, user_id: str, limit: int, *, silent: bool = True) -> list[Outcome]:
+        """The newest outcomes of a user, newest first; with `silent` those without any event are among them."""
         table = tables.outcomes
         newest = (
             select(table)
@@ -118,6 +118,8 @@ class Outcomes:
             .order_by(table.c.at.desc(), table.c.impression_id.desc(), table.c.item_id, table.c.event)
             .limit(limit)
         )
+        if not silent:
+            newest = newest.where(table.c.event != NO_EVENT)
         async with reading(self.engine, self._guard) as connection:
             return [records.outcome(row) for row in (await connection.execute(newest)).mappings()]
 
