@@ -14,7 +14,8 @@ LrgdError                     500 internal
 ├── UnsupportedMediaType      415 unsupported_media_type
 ├── RateLimited               429 rate_limited
 ├── Unavailable               503 unavailable
-│   └── StoreDown             503 store_down (Redis or PostgreSQL cannot be reached)
+│   ├── StoreDown             503 store_down (Redis or PostgreSQL cannot be reached)
+│   └── MemoryUnreadable      503 memory_unreadable (one user's memory in Redis cannot be decoded)
 ├── ArtifactError             500 artifact (a fitted artifact is damaged or missing)
 ├── DatasetError              a data file is malformed: names file and line (command line only)
 └── StartupError              a server or setting is missing (command line only)
@@ -129,6 +130,12 @@ class StoreDown(Unavailable):
     """Redis or PostgreSQL cannot be reached."""
 
     code, title = "store_down", "A store is down"
+
+
+class MemoryUnreadable(Unavailable):
+    """What Redis holds of one user cannot be decoded; their memory has to be built anew."""
+
+    code, title = "memory_unreadable", "A memory cannot be read"
 
 
 class ArtifactError(LrgdError):

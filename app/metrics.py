@@ -37,6 +37,7 @@ OUTCOMES = Counter(
 )
 RECORDED = Counter("lrgd_recorded_rows_total", "Rows newly written to PostgreSQL, by table.", ("table",))
 MEMORY_CONFLICTS = Counter("lrgd_memory_conflicts_total", "Saves of a memory refused because its version had moved on.")
+MEMORY_UNREADABLE = Counter("lrgd_memories_unreadable_total", "Memories met in Redis that could not be decoded.")
 MEMORIES_BUILT = Counter("lrgd_memories_built_total", "Memories built from PostgreSQL.")
 WORKER_SECONDS = Histogram(
     "lrgd_worker_batch_seconds", "Seconds of one batch, by worker.", ("worker",), buckets=_LATENCY

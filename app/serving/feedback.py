@@ -12,6 +12,8 @@ from app.domain.items import EventKind
 from app.domain.space import Space
 from app.runtime import Runtime
 
+REPEAT, UNKNOWN = 0, -1  # what becomes of a report that is not taken; feedback on an erased user's past is unknown
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -43,14 +45,15 @@ async def feedback(rt: Runtime, reports: Sequence[Report], *, now_s: int) -> lis
         [_feedback(report, owners[report.impression_id], space, now_s=now_s) for report in known]
     )
     fates = dict(zip(map(id, known), taken, strict=True))
-    receipts = [
-        Receipt(known=id(report) in fates, duplicate=id(report) in fates and not fates[id(report)])
-        for report in reports
-    ]
+    receipts = [_receipt(fates.get(id(report), UNKNOWN)) for report in reports]
     for report, receipt in zip(reports, receipts, strict=True):
         result = "unknown" if not receipt.known else "duplicate" if receipt.duplicate else "accepted"
         metrics.FEEDBACK.labels(report.event, result).inc()
     return receipts
+
+
+def _receipt(fate: int) -> Receipt:
+    return Receipt(known=fate != UNKNOWN, duplicate=fate == REPEAT)
 
 
 async def _owners(rt: Runtime, impression_ids: set[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.domain.history import HISTORY_LIMIT, History
 from app.domain.memory import ServingMemory
 from app.domain.path import Path
-from app.errors import StoreDown
+from app.errors import MemoryUnreadable, StoreDown
 from app.runtime import Runtime
 from app.serving.deadline import in_time
 
@@ -34,24 +34,27 @@ async def recall(
     """
     if inline and answer is None:
         return NOTHING, None
-    memory, earlier, reached = await _remembered(rt, user_id, answer=answer, deadline=deadline)
-    if not reached:
-        reasons.append("memory_unavailable")
+    memory, earlier, heal = await _remembered(rt, user_id, answer=answer, deadline=deadline, reasons=reasons)
     if inline or earlier is not None:
         return NOTHING, earlier
     if memory is not None:
         return Recalled(memory.history, memory.paths), None
-    return await _recorded(rt, user_id, deadline=deadline, reasons=reasons, heal=reached), None
+    return await _recorded(rt, user_id, deadline=deadline, reasons=reasons, heal=heal), None
 
 
 async def _remembered(
-    rt: Runtime, user_id: str, *, answer: str | None, deadline: float
+    rt: Runtime, user_id: str, *, answer: str | None, deadline: float, reasons: list[str]
 ) -> tuple[ServingMemory | None, bytes | None, bool]:
+    """The memory, the earlier answer, and whether a memory that is not there should be built."""
     try:
         memory, earlier = await in_time(
             rt.memory.serving(user_id, answer=answer), deadline, patience_ms=rt.settings.redis_timeout_ms
         )
+    except MemoryUnreadable:
+        reasons.append("memory_unavailable")
+        return None, None, True
     except (StoreDown, TimeoutError):
+        reasons.append("memory_unavailable")
         return None, None, False
     return memory, earlier, True
 
@@ -64,7 +67,7 @@ async def _recorded(rt: Runtime, user_id: str, *, deadline: float, reasons: list
     except StoreDown:
         reasons.append("history_unavailable")
         return NOTHING
-    if heal and len(history):
+    if heal and (len(history) or "memory_unavailable" in reasons):
         with suppress(StoreDown, TimeoutError):  # the next request asks again
             await in_time(rt.streams.rebuild([user_id]), deadline, patience_ms=rt.settings.redis_timeout_ms)
     return Recalled(history)

@@ -22,6 +22,7 @@ class Guard:
 
     After a failure nothing passes for `rest_s` seconds, then one probe at a time, until one succeeds. Workers take
     `rest_s=0`: they wait and retry themselves. The first failure of an outage and its end are logged, nothing between.
+    A refusal is an answer: the call fails with StoreDown, and others go on.
     """
 
     def __init__(
@@ -30,10 +31,13 @@ class Guard:
         failures: tuple[type[BaseException], ...],
         *,
         rest_s: float,
+        refusals: tuple[type[BaseException], ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._failures = failures
+        self._refusals = refusals
+        self._refused: set[str] = set()  # first words of the refusals that were logged
         self._rest_s = rest_s
         self._clock = clock
         self._retry_at = 0.0
@@ -57,6 +61,10 @@ class Guard:
         elif isinstance(error, self._failures):
             self._failed(error)
             raise StoreDown(f"{self.name} is down") from error
+        elif isinstance(error, self._refusals):
+            self._succeeded()
+            self._log_refusal(error)
+            raise StoreDown(f"{self.name} refused a command") from error
 
     def overdue(self, waited_s: float) -> None:
         """Counts a call as failed that has not come back yet."""
@@ -66,6 +74,12 @@ class Guard:
         if self._failing:
             _log.info("store_back", store=self.name)
             self._failing = False
+
+    def _log_refusal(self, error: BaseException) -> None:
+        word = str(error).partition(" ")[0]
+        if word not in self._refused:
+            self._refused.add(word)
+            _log.warning("store_refused", store=self.name, error=repr(error))
 
     def _failed(self, error: BaseException) -> None:
         if not self._failing:

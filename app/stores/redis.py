@@ -5,7 +5,7 @@
 | lrgd:user:{user}     | hash   | v version, h history, p paths, a archives + replay + applied  | memory_ttl_s       |
 | lrgd:impression:{id} | string | the impression as JSON, for joining feedback                  | attribution window |
 | lrgd:taken:{id}      | set    | identities of the feedback accepted on the impression         | attribution window |
-| lrgd:answer:{digest} | string | the answer given to an Idempotency-Key                        | answer_ttl_s       |
+| lrgd:answer:{digest} | string | the answer to an Idempotency-Key, after its ms and a newline  | answer_ttl_s       |
 | lrgd:erased:{user}   | string | when the user was erased, ms; older messages are dropped      | one day            |
 | lrgd:stream:served   | stream | impressions, for the recorder                                 | stream_retention_s |
 | lrgd:stream:feedback | stream | accepted feedback, for the scorer                             | after handling     |
@@ -27,7 +27,9 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.stores.batching import Batcher
 from app.stores.guard import Guard
@@ -40,11 +42,16 @@ REBUILD, ERASE, DEAD = "lrgd:stream:rebuild", "lrgd:stream:erase", "lrgd:stream:
 Argument = str | bytes | int
 Call = tuple[Sequence[str], Sequence[Argument]]  # keys, arguments
 
-# Stores the impression and tells the recorder, unless the Idempotency-Key has an answer already: then that answer.
+# Stores the impression and tells the recorder, unless the Idempotency-Key has an answer already: then that answer,
+# where it was given after the user's erasure.
 SERVE = """
 if KEYS[3] then
-  local answer = redis.call('GET', KEYS[3])
-  if answer then return answer end
+  local kept = redis.call('GET', KEYS[3])
+  if kept then
+    local at, answer = string.match(kept, '^(%d+)\\n(.*)$')
+    local erased = redis.call('GET', KEYS[4])
+    if at and not (erased and tonumber(erased) >= tonumber(at)) then return answer end
+  end
   redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4])
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -52,9 +59,15 @@ redis.call('XADD', KEYS[2], '*', 'd', ARGV[1])
 return false
 """
 
-# 1 accepted, 0 a repeat.
+# 1 accepted, 0 a repeat, -1 the user was erased after the impression was served (ARGV[4], ms).
+# A repeat has the same outcome key (ARGV[1]), or the caller's own id for it and the same item (ARGV[5]).
 ACCEPT = """
-if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+local erased = redis.call('GET', KEYS[3])
+if erased and tonumber(erased) >= tonumber(ARGV[4]) then return -1 end
+local known = redis.call('SISMEMBER', KEYS[1], ARGV[1])
+if ARGV[5] and redis.call('SADD', KEYS[1], ARGV[5]) == 0 then known = 1 end
+if known == 1 then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('XADD', KEYS[2], '*', 'd', ARGV[2])
 return 1
@@ -73,6 +86,13 @@ for i = 7, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
 return 1
 """
 
+# Takes a memory that nobody can read out of the way, unless it has been saved anew since (ARGV[1], its version).
+DISCARD = """
+local version = redis.pcall('HGET', KEYS[1], 'v')
+if type(version) ~= 'table' and version ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
+
 # Leaves a tombstone of this moment (ARGV[1], or now by the clock that stamps the streams, ms) for a user's memory.
 FORGET = """
 local now = redis.call('TIME')
@@ -84,7 +104,9 @@ return 1
 
 def redis_guard(*, rest_s: float) -> Guard:
     """The guard of everything that talks to Redis."""
-    return Guard("redis", (RedisError, OSError, TimeoutError), rest_s=rest_s)
+    # a server that still loads its data raises a kind of ConnectionError; any other RedisError is about one command
+    unreachable = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
+    return Guard("redis", unreachable, rest_s=rest_s, refusals=(RedisError,))
 
 
 def user_key(user_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from app.domain.impression import Feedback, Impression
+from app.domain.impression import Feedback, Impression, served_at_of
 from app.stores import messages
 from app.stores.batching import Batcher
 from app.stores.guard import Guard
@@ -21,8 +21,10 @@ from app.stores.redis import (
     SERVE,
     SERVED,
     Argument,
+    Call,
     Script,
     answer_key,
+    erased_key,
     impression_key,
     taken_key,
 )
@@ -33,6 +35,7 @@ class Accepted(IntEnum):
 
     NEW = 1
     REPEAT = 0
+    ERASED = -1
 
 
 class Streams:
@@ -56,25 +59,27 @@ class Streams:
         keys = [impression_key(impression.impression_id), SERVED]
         arguments: list[Argument] = [messages.pack(impression), self._window_s]
         if answer is not None:
-            keys.append(answer_key(answer[0]))
-            arguments += [answer[1], self._answer_ttl_s]
+            keys += [answer_key(answer[0]), erased_key(impression.user_id)]
+            arguments += [b"%d\n%b" % (impression.served_at_ms, answer[1]), self._answer_ttl_s]
         async with self._guard:
             earlier: bytes | None = await self._serve.batched(self._batcher, (keys, arguments))
         return earlier
 
     async def accept(self, feedback: Sequence[Feedback]) -> list[Accepted]:
         """Takes feedback on known impressions for good, each once; one round trip."""
-        calls = [
-            (
-                (taken_key(each.impression_id), FEEDBACK),
-                (each.event_id or each.key, messages.pack(each), self._window_s),
-            )
-            for each in feedback
-        ]
+        calls = [self._acceptance(each) for each in feedback]
         if not calls:
             return []
         async with self._guard:
             return [Accepted(result) for result in await self._accept.calls(calls)]
+
+    def _acceptance(self, feedback: Feedback) -> Call:
+        keys = (taken_key(feedback.impression_id), FEEDBACK, erased_key(feedback.user_id))
+        served_at_ms = served_at_of(feedback.impression_id)
+        arguments: list[Argument] = [feedback.key, messages.pack(feedback), self._window_s, served_at_ms]
+        if feedback.event_id is not None:  # ids hold no control characters, and keys begin with a UUID
+            arguments.append(f"e:{feedback.event_id}\0{feedback.item_id}")
+        return keys, arguments
 
     async def impressions(self, impression_ids: Sequence[str]) -> dict[str, Impression]:
         """The impressions with these ids that are still in their attribution window; one round trip."""

@@ -42,9 +42,9 @@ class Switch:
         self._processes = leftovers([folder])
 
     def _all(self, number: signal.Signals) -> None:
-        for process in self._processes:
-            for each in (process, *process.children(recursive=True)):
-                with_signal(each, number)
+        everybody = [each for process in self._processes for each in family(process)]  # before any of them goes on
+        for each in everybody:
+            with_signal(each, number)
 
     def freeze(self) -> None:
         """The server stands still: connections hang."""
@@ -53,6 +53,14 @@ class Switch:
     def thaw(self) -> None:
         """It goes on."""
         self._all(signal.SIGCONT)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """The process and its children; asked again when one ended in between."""
+    while process.is_running():
+        with suppress(psutil.NoSuchProcess):
+            return [process, *process.children(recursive=True)]
+    return []
 
 
 def with_signal(process: psutil.Process, number: signal.Signals) -> None:
