@@ -14,12 +14,9 @@ _log = get_logger(__name__)
 
 
 async def refit(rt: Runtime) -> None:
-    """Fits if enough is new since the last fit, or if there has been none."""
-    news = await rt.fits.news()
-    if rt.live.current.fitted and news.interactions + news.items < rt.settings.fit_min_new:
+    """Fits if enough is new since the last fit, or if there is no artifact: none was made yet, or it was lost."""
+    if not await _due(rt):
         return
-    if not news.items and not rt.live.current.fitted:
-        return  # an empty catalogue: nothing to fit
     begun = time.monotonic()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "app.cli", "fit", "--quiet")
     try:
@@ -31,3 +28,10 @@ async def refit(rt: Runtime) -> None:
     metrics.FIT_SECONDS.set(time.monotonic() - begun)
     if code != 0:
         _log.error("fit_failed", exit_code=code)
+
+
+async def _due(rt: Runtime) -> bool:
+    if not rt.live.current.fitted:
+        return await rt.fits.anything()
+    news = await rt.fits.news()
+    return news.interactions + news.items >= rt.settings.fit_min_new

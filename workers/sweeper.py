@@ -50,12 +50,13 @@ async def erase(rt: Runtime, entries: Sequence[Entry]) -> None:
 async def sweep(rt: Runtime) -> None:
     """One round of what is due by the clock."""
     now = datetime.now(UTC)
-    closed = await rt.outcomes.close_expired(
-        now, timedelta(seconds=rt.settings.attribution_window_s), limit=CLOSED_AT_ONCE
-    )
-    if closed:
-        metrics.OUTCOMES.labels("none").inc(closed)
-        _log.info("impressions_closed", count=closed)
+    window = timedelta(seconds=rt.settings.attribution_window_s)
+    closed = CLOSED_AT_ONCE
+    while closed == CLOSED_AT_ONCE:  # a full batch: there may be more
+        closed = await rt.outcomes.close_expired(now, window, limit=CLOSED_AT_ONCE)
+        if closed:
+            metrics.OUTCOMES.labels("none").inc(closed)
+            _log.info("impressions_closed", count=closed)
     await rt.backlogs.trim(older_than_ms=int(now.timestamp() * 1000) - rt.settings.stream_retention_s * 1000)
 
 

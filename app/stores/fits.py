@@ -64,6 +64,12 @@ class Fits:
         async with transaction(self._engine, self._guard) as connection:
             await connection.execute(insert(fits).values(row))
 
+    async def anything(self) -> bool:
+        """True where there is an item to fit on, old or new."""
+        some = select(select(items.c.number).where(items.c.deleted_at.is_(None)).exists())
+        async with transaction(self._engine, self._guard) as connection:
+            return bool(await connection.scalar(some))
+
     async def news(self) -> News:
         """What the newest fit has not seen."""
         read_at = select(func.coalesce(func.max(fits.c.read_at), text("'-infinity'"))).scalar_subquery()
