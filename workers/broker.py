@@ -2,7 +2,9 @@
 
 Every subscription is two subscribers of one group: a reader of new entries, and a claimer that takes over what a dead
 worker left unacknowledged. A batch that fails is tried entry by entry, so that a bad entry holds up nobody else; an
-entry that keeps failing goes to the dead letters. While a store is down nothing is given up on: the batch waits.
+entry that keeps failing goes to the dead letters. While a store is down nothing is given up on: the batch waits, then
+lets go of its entries, to be claimed again. With too many dead letters, as after a bad deploy, nothing more is given up
+on either: the worker stops, and its entries stay in the stream.
 """
 
 from __future__ import annotations
@@ -23,16 +25,21 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app import metrics
-from app.errors import StoreDown
+from app.errors import LrgdError, StoreDown
 from app.log import get_logger
 from app.stores.dead import DeadLetter, DeadLetters
 from app.stores.redis import redis_guard
-from workers.entry import Entry
+from workers.entry import Entry, entry_of
 
 _log = get_logger(__name__)
-_DATA = b"d"
 ATTEMPTS = 3  # of one entry before it is given up on
-OUTAGE_PATIENCE_S = 30.0  # a batch waits this long for a store, then lets go of its entries to be claimed again
+PATIENCE = 0.6  # of the claim idle time a batch waits for a store: it lets go of its entries before others claim them
+DEAD_LIMIT = 10_000  # dead letters; with more it is not the entries that are at fault, and workers stop taking any
+
+
+class TooManyDeadLetters(LrgdError):
+    """There are more dead letters than a few bad entries explain."""
+
 
 Handler = Callable[[Sequence[Entry]], Awaitable[None]]
 
@@ -54,12 +61,22 @@ def open_broker(url: str) -> RedisBroker:
 
 
 def subscribe(
-    broker: RedisBroker, subscription: Subscription, dead: DeadLetters, *, batch_size: int, claim_idle_ms: int
+    broker: RedisBroker,
+    subscription: Subscription,
+    dead: DeadLetters,
+    *,
+    batch_size: int,
+    claim_idle_ms: int,
+    on_full: Callable[[], None] = lambda: None,
 ) -> None:
-    """Attaches a handler to its stream, as a reader and as a claimer."""
+    """Attaches a handler to its stream, as a reader and as a claimer; `on_full` is called at too many dead letters."""
 
     async def handle(entries: Sequence[Entry]) -> None:
-        await _handle(subscription, dead, entries)
+        try:
+            await _handle(subscription, dead, entries, until=time.monotonic() + PATIENCE * claim_idle_ms / 1000)
+        except TooManyDeadLetters:
+            on_full()
+            raise
 
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     for idle in (None, claim_idle_ms):
@@ -97,57 +114,68 @@ async def _parse(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any
 async def _decode(message: Any) -> list[Entry]:  # noqa: ANN401 - FastStream's
     raw = message.raw_message
     pairs = zip(raw["message_ids"], raw["data"], strict=True)
-    return [Entry(entry_id.decode(), fields[_DATA]) for entry_id, fields in pairs if fields]
+    return [entry_of(entry_id, fields) for entry_id, fields in pairs if fields]
 
 
-async def _handle(subscription: Subscription, dead: DeadLetters, entries: Sequence[Entry]) -> None:
+async def _handle(subscription: Subscription, dead: DeadLetters, entries: Sequence[Entry], *, until: float) -> None:
     if not entries:  # a claimed entry that was trimmed meanwhile
         return
     begun = time.monotonic()
     try:
-        await _patiently(subscription.handler, entries)
+        await _patiently(subscription.handler, entries, until=until)
     except StoreDown:
         metrics.WORKER_MESSAGES.labels(subscription.worker, "put_off").inc(len(entries))
         raise
     except Exception as error:  # noqa: BLE001 - one bad entry must not stop the others
         _log.warning("batch_failed", worker=subscription.worker, entries=len(entries), error=repr(error))
         for entry in entries:
-            await _one(subscription, dead, entry)
+            await _one(subscription, dead, entry, until=until)
     else:
         metrics.WORKER_MESSAGES.labels(subscription.worker, "done").inc(len(entries))
     metrics.WORKER_SECONDS.labels(subscription.worker).observe(time.monotonic() - begun)
 
 
-async def _patiently(handler: Handler, entries: Sequence[Entry]) -> None:
+async def _patiently(handler: Handler, entries: Sequence[Entry], *, until: float) -> None:
+    """Waits for a store that is down until this moment (time.monotonic()), then raises StoreDown."""
+    left = max(until - time.monotonic(), 0.001)
     async for attempt in stamina.retry_context(
-        on=StoreDown, attempts=None, timeout=OUTAGE_PATIENCE_S, wait_initial=0.2, wait_max=5.0
+        on=StoreDown, attempts=None, timeout=left, wait_initial=0.2, wait_max=5.0
     ):
         with attempt:
             await handler(entries)
 
 
-async def _one(subscription: Subscription, dead: DeadLetters, entry: Entry) -> None:
+async def _one(subscription: Subscription, dead: DeadLetters, entry: Entry, *, until: float) -> None:
     try:
         async for attempt in stamina.retry_context(on=_ours, attempts=ATTEMPTS, wait_initial=0.1, wait_max=2.0):
             with attempt:
-                await _patiently(subscription.handler, [entry])
+                await _patiently(subscription.handler, [entry], until=until)
     except StoreDown:
         raise
     except Exception as error:  # noqa: BLE001 - that is what dead letters are for
-        _log.error("dead_letter", worker=subscription.worker, entry=entry.entry_id, error=repr(error))
-        metrics.WORKER_MESSAGES.labels(subscription.worker, "dead").inc()
-        metrics.DEAD_LETTERS.labels(subscription.worker).inc()
-        letter = DeadLetter(
-            stream=subscription.stream,
-            worker=subscription.worker,
-            entry_id=entry.entry_id,
-            body=entry.body.decode(errors="replace"),
-            error="".join(traceback.format_exception(error))[-4000:],
-            died_at=int(time.time()),
-        )
-        await dead.add(letter)
+        await _give_up(subscription, dead, entry, error)
     else:
         metrics.WORKER_MESSAGES.labels(subscription.worker, "done").inc()
+
+
+async def _give_up(subscription: Subscription, dead: DeadLetters, entry: Entry, error: Exception) -> None:
+    """Makes a dead letter of the entry; raises TooManyDeadLetters where that would be one too many."""
+    if (there_are := await dead.count()) >= DEAD_LIMIT:
+        _log.error("too_many_dead_letters", worker=subscription.worker, count=there_are, error=repr(error))
+        raise TooManyDeadLetters(f"{there_are} dead letters: see `lrgd work --dead`, mend the cause, then --redrive")
+    _log.error("dead_letter", worker=subscription.worker, entry=entry.entry_id, error=repr(error))
+    letter = DeadLetter(
+        stream=subscription.stream,
+        worker=subscription.worker,
+        entry_id=entry.entry_id,
+        body=entry.body.decode(errors="replace"),
+        error="".join(traceback.format_exception(error))[-4000:],
+        died_at=int(time.time()),
+        added_ms=entry.added_ms,
+    )
+    await dead.add(letter)
+    metrics.WORKER_MESSAGES.labels(subscription.worker, "dead").inc()
+    metrics.DEAD_LETTERS.labels(subscription.worker).inc()
 
 
 def _ours(error: Exception) -> bool:

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.stores.redis import ERASE, FEEDBACK, OUTCOME, REBUILD, SERVED
 from app.wiring import open_runtime
 from workers import fitter, recorder, scorer, sweeper
-from workers.broker import Subscription, create_groups, open_broker, subscribe
+from workers.broker import Subscription, TooManyDeadLetters, create_groups, open_broker, subscribe
 
 _log = get_logger(__name__)
 
@@ -77,18 +77,35 @@ async def work(settings: Settings, workers: Sequence[Worker]) -> None:
         reading = subscriptions(rt, workers)
         await create_groups(settings.redis_url, reading)
         broker = open_broker(settings.redis_url)
-        for each in reading:
-            subscribe(broker, each, rt.dead, batch_size=settings.batch_size, claim_idle_ms=settings.claim_idle_ms)
         app = FastStream(broker, logger=None)
-        timers = [asyncio.create_task(_repeat(chore), name=chore.name) for chore in chores(rt, workers)]
+        full = asyncio.Event()
+        for each in reading:
+            subscribe(
+                broker,
+                each,
+                rt.dead,
+                batch_size=settings.batch_size,
+                claim_idle_ms=settings.claim_idle_ms,
+                on_full=full.set,
+            )
+        tasks = [asyncio.create_task(_repeat(chore), name=chore.name) for chore in chores(rt, workers)]
+        tasks.append(asyncio.create_task(_leave(app, full), name="leave"))
         _log.info("working", workers=[str(worker) for worker in workers])
         try:
             await app.run()
         finally:
-            for timer in timers:
-                timer.cancel()
-            await asyncio.gather(*timers, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             _log.info("stopped")
+    if full.is_set():
+        raise TooManyDeadLetters("too many dead letters: see `lrgd work --dead`, mend the cause, then --redrive")
+
+
+async def _leave(app: FastStream, full: asyncio.Event) -> None:
+    """Stops the worker, batches under way first, once there are too many dead letters."""
+    await full.wait()
+    app.exit()
 
 
 async def _repeat(chore: Chore) -> None:
