@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -17,6 +18,7 @@ from app.log import get_logger
 from app.settings import Settings
 
 _log = get_logger(__name__)
+REST_S = 1.0  # how long a store of limits that failed is left alone
 Scope = Literal["serve", "ingest", "admin"]
 PUBLIC = frozenset({"healthz", "readyz", "metrics", "docs", "openapi.json"})
 SCOPES: dict[str, Scope] = {"recommend": "serve", "feedback": "serve", "items": "ingest", "events": "ingest"}
@@ -29,6 +31,9 @@ class Gate:
         self._open = settings.auth == "off"
         entries = [entry.strip().split(":") for entry in settings.api_keys.split(",") if entry.strip()]
         self._keys = [(bytes.fromhex(digest), frozenset(scopes.split("+"))) for scopes, digest in entries]
+        self._patience_s = settings.redis_timeout_ms / 1000
+        self._rest_until = 0.0
+        self._counts = True
         self._limit = parse(settings.rate_limit) if settings.rate_limit else None
         self._storage = _storage(settings) if self._limit else None
         self._limiter = MovingWindowRateLimiter(self._storage) if self._storage else None
@@ -71,14 +76,27 @@ class Gate:
         """Raises RateLimited. While Redis is down nobody is limited: an answer is worth more than the limit."""
         if self._limit is None or self._limiter is None:
             return
-        try:
-            if await self._limiter.hit(self._limit, "lrgd:limit", caller):
-                return
-            reset_at, _ = await self._limiter.get_window_stats(self._limit, "lrgd:limit", caller)
-        except Exception as error:  # noqa: BLE001 - limits raises whatever its storage's driver raises
-            _log.warning("rate_limit_unavailable", error=repr(error))
+        if time.monotonic() < self._rest_until:
             return
+        try:
+            async with asyncio.timeout(self._patience_s):
+                admitted = await self._limiter.hit(self._limit, "lrgd:limit", caller)
+                window = None if admitted else await self._limiter.get_window_stats(self._limit, "lrgd:limit", caller)
+        except Exception as error:  # noqa: BLE001 - limits raises whatever its storage's driver raises
+            self._counting_failed(error)
+            return
+        self._counts = True
+        if window is None:
+            return
+        reset_at, _ = window
         raise RateLimited(f"more than {self._limit}", retry_after=max(1, round(reset_at - time.time())))
+
+    def _counting_failed(self, error: Exception) -> None:
+        """Leaves the store alone for a while; the first failure of an outage is logged."""
+        self._rest_until = time.monotonic() + REST_S
+        if self._counts:
+            _log.warning("rate_limit_unavailable", error=repr(error))
+        self._counts = False
 
 
 def _storage(settings: Settings) -> RedisStorage:

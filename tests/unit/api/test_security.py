@@ -73,3 +73,11 @@ def test_every_stored_key_is_compared_in_constant_time(key: str, monkeypatch: py
 async def test_without_a_limit_everybody_is_admitted() -> None:
     for _ in range(1000):
         await GATE.admit("somebody")
+
+
+async def test_limits_that_cannot_be_counted_cost_one_wait_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    gate = Gate(Settings.model_validate({"auth": "off", "rate_limit": "1/hour", "redis_url": "redis://127.0.0.1:1/0"}))
+    for _ in range(50):
+        await gate.admit("somebody")
+    assert capsys.readouterr().out.count("rate_limit_unavailable") == 1
+    await gate.close()
