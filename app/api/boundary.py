@@ -119,5 +119,6 @@ def _request_id(scope: Scope) -> str:
 
 
 def _measure(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "unknown")
+    served = scope.get("route")
+    route: str = getattr(served, "path_format", "") or getattr(served, "path", "unknown")
     metrics.measure_request(route, scope["method"], status, seconds)

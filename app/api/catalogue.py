@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+import app.api.paths  # noqa: F401 - teaches Starlette the kind "id"
 from app.api.bodies import body_of, elements
-from app.api.problems import documented
+from app.api.problems import documented, example
 from app.api.schemas import EventBody, EventsReceipt, Id, IgnoredEvent, ItemBody, ItemsReceipt
 from app.domain.items import Interaction, Item
 from app.errors import UnknownItem
@@ -16,7 +17,11 @@ _ITEM = {"item_id": "15454", "title": "Portal 2", "brand": "Valve", "categories"
 _EVENT = {"user_id": "u1", "item_id": "15454", "event": "purchase", "occurred_at": "2026-01-31T12:00:00Z"}
 
 
-@router.put("/items", openapi_extra=body_of(ItemBody, _ITEM), responses=documented(401, 403, 413, 415, 422, 429, 503))
+@router.put(
+    "/items",
+    openapi_extra=body_of(ItemBody, _ITEM),
+    responses=example({"inserted": 1, "updated": 0, "unchanged": 0}) | documented(401, 403, 413, 415, 422, 429, 503),
+)
 async def put_items(request: Request) -> ItemsReceipt:
     """Adds or replaces up to 10,000 items; all of them or, when one is malformed, none."""
     runtime: Runtime = request.app.state.runtime
@@ -25,7 +30,7 @@ async def put_items(request: Request) -> ItemsReceipt:
     return ItemsReceipt(inserted=result.inserted, updated=result.updated, unchanged=result.unchanged)
 
 
-@router.delete("/items/{item_id}", status_code=204, responses=documented(401, 403, 404, 422, 429, 503))
+@router.delete("/items/{item_id:id}", status_code=204, responses=documented(401, 403, 404, 422, 429, 503))
 async def delete_item(request: Request, item_id: Id) -> Response:
     """Takes an item out of every recommendation; putting it again brings it back."""
     runtime: Runtime = request.app.state.runtime
@@ -35,7 +40,9 @@ async def delete_item(request: Request, item_id: Id) -> Response:
 
 
 @router.post(
-    "/events", openapi_extra=body_of(EventBody, _EVENT), responses=documented(401, 403, 413, 415, 422, 429, 503)
+    "/events",
+    openapi_extra=body_of(EventBody, _EVENT),
+    responses=example({"accepted": 1, "duplicates": 0, "ignored": []}) | documented(401, 403, 413, 415, 422, 429, 503),
 )
 async def post_events(request: Request) -> EventsReceipt:
     """Imports up to 10,000 past events; a repeat changes nothing, events of unknown items are named and left out."""

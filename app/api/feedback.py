@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, TypeAdapter
 
 from app.api.bodies import described, parsed
-from app.api.problems import documented
+from app.api.problems import documented, example
 from app.api.schemas import BatchReceipt, FeedbackReceipt, FeedbackRequest
 from app.errors import UnknownImpression
 from app.serving.feedback import Report, feedback
@@ -24,7 +24,8 @@ _EXAMPLE = {"impression_id": "019717f4-2c8e-7d3a-9f5e-6b1c0a2d4e8f", "item_id": 
 @router.post(
     "/feedback",
     status_code=202,
-    responses=documented(401, 403, 404, 413, 415, 422, 429, 503),
+    responses=example({"accepted": True, "duplicate": False}, status=202)
+    | documented(401, 403, 404, 413, 415, 422, 429, 503),
     openapi_extra=described(_SCHEMA, _EXAMPLE),
 )
 async def post_feedback(request: Request) -> FeedbackReceipt:
@@ -39,7 +40,8 @@ async def post_feedback(request: Request) -> FeedbackReceipt:
 @router.post(
     "/feedback/batch",
     status_code=202,
-    responses=documented(401, 403, 413, 415, 422, 429, 503),
+    responses=example([{"accepted": True, "duplicate": False, "code": None}], status=202)
+    | documented(401, 403, 413, 415, 422, 429, 503),
     openapi_extra=described({"type": "array", "items": _SCHEMA, "minItems": 1, "maxItems": 500}, [_EXAMPLE]),
 )
 async def post_feedback_batch(request: Request) -> list[BatchReceipt]:

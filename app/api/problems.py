@@ -80,6 +80,11 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
+def example(body: object, *, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of an answer that looks like this."""
+    return {status: {"content": {"application/json": {"example": body}}}}
+
+
 _DESCRIPTIONS = {
     401: "No valid API key.",
     403: "The API key lacks the scope.",

@@ -101,7 +101,7 @@ def _ask(body: RecommendRequest, idempotency_key: str | None) -> Ask:
         limit=body.limit,
         candidates=body.candidates,
         history=body.history,
-        exclude=body.exclude,
+        exclude=body.exclude or (),
         path=body.path,
         deadline_ms=body.deadline_ms,
         at=None if body.at is None else int(body.at.timestamp()),

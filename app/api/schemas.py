@@ -20,12 +20,20 @@ from app.domain.items import EventKind
 from app.domain.path import Perspective
 
 K = len(Perspective)
+AHEAD = timedelta(minutes=5)  # what a caller's clock may be ahead of ours
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
 def _not_in_the_future(moment: datetime) -> datetime:
-    if not datetime(1970, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC) + timedelta(days=1):
-        raise ValueError("must lie between 1970 and tomorrow")
+    if not datetime(1970, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC) + AHEAD:
+        raise ValueError("must lie between 1970 and five minutes from now")
+    return moment
+
+
+def _rfc_3339(moment: object) -> object:
+    if not isinstance(moment, str) or not _RFC_3339.fullmatch(moment):
+        raise ValueError("must be a moment as in RFC 3339, such as 2026-01-31T12:00:00Z")
     return moment
 
 
@@ -34,8 +42,11 @@ def _one_line(text: object) -> object:
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Moment = Annotated[AwareDatetime, AfterValidator(_not_in_the_future)]
-Line = Annotated[str, BeforeValidator(_one_line)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_not_in_the_future)]
+OneLine = BeforeValidator(_one_line)
+Title = Annotated[str, StringConstraints(max_length=500), OneLine]
+Name = Annotated[str, StringConstraints(max_length=200), OneLine]
+Text = Annotated[str, StringConstraints(max_length=10_000), OneLine]
 
 
 class _Body(BaseModel):
@@ -46,7 +57,7 @@ class RecommendRequest(_Body):
     """What to rank, for whom."""
 
     user_id: Id
-    limit: Annotated[int, Field(ge=1, le=100, description="How many items to return.")] = 10
+    limit: Annotated[int, Field(strict=True, ge=1, le=100, description="How many items to return.")] = 10
     candidates: Annotated[
         list[Id] | None,
         Field(min_length=1, max_length=500, description="Rank these; without it the service retrieves."),
@@ -54,9 +65,13 @@ class RecommendRequest(_Body):
     history: Annotated[
         list[Id] | None, Field(max_length=1000, description="Item ids, oldest first, instead of the stored history.")
     ] = None
-    exclude: Annotated[list[Id], Field(max_length=1000, description="Never return these.")] = []
-    path: Annotated[int | None, Field(ge=0, lt=K, description="Pin a path; otherwise it is chosen by Effect_D.")] = None
-    deadline_ms: Annotated[int | None, Field(ge=20, le=10_000, description="Answer by then, whatever it takes.")] = None
+    exclude: Annotated[list[Id] | None, Field(max_length=1000, description="Never return these.")] = None
+    path: Annotated[
+        int | None, Field(strict=True, ge=0, lt=K, description="Pin a path; otherwise it is chosen by Effect_D.")
+    ] = None
+    deadline_ms: Annotated[
+        int | None, Field(strict=True, ge=20, le=10_000, description="Answer by then, whatever it takes.")
+    ] = None
     at: Annotated[
         Moment | None, Field(description="Rank as of this moment (recent counts); default the newest one known.")
     ] = None
@@ -129,7 +144,9 @@ class FeedbackRequest(_Body):
     item_id: Id
     event: EventKind
     value: Annotated[float | None, Field(allow_inf_nan=False)] = None
-    position: Annotated[int | None, Field(ge=1, le=10_000, description="Where it was shown, 1-based.")] = None
+    position: Annotated[int | None, Field(strict=True, ge=1, le=10_000, description="Where it was shown, 1-based.")] = (
+        None
+    )
     occurred_at: Moment | None = None
     event_id: Id | None = None
 
@@ -151,11 +168,11 @@ class ItemBody(_Body):
     """One item of the catalogue."""
 
     item_id: Id
-    title: Annotated[Line, StringConstraints(max_length=500)]
-    brand: Annotated[Line, StringConstraints(max_length=200)] | None = None
-    categories: Annotated[list[Annotated[Line, StringConstraints(max_length=200)]], Field(max_length=50)] = []
+    title: Title
+    brand: Name | None = None
+    categories: Annotated[list[Name], Field(max_length=50)] = []
     price: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
-    description: Annotated[Line, StringConstraints(max_length=10_000)] | None = None
+    description: Text | None = None
 
 
 class ItemsReceipt(BaseModel):

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from app.api.problems import documented
+import app.api.paths  # noqa: F401 - teaches Starlette the kind "id"
+from app.api.examples import ERASURE, OUTCOME, PATHS, ROUND
+from app.api.problems import documented, example
 from app.api.schemas import Id
 from app.api.views import ErasureView, EstimateView, OutcomeView, PathsView, PathView, RoundView
 from app.domain.impression import Outcome
@@ -22,7 +24,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 _ERRORS = documented(401, 403, 404, 422, 429, 503)
 
 
-@router.get("/{user_id}/paths", responses=_ERRORS)
+@router.get("/{user_id:id}/paths", responses=example(PATHS) | _ERRORS)
 async def get_paths(request: Request, user_id: Id) -> PathsView:
     """The user's k paths: lines, version, effect with interval, rounds, state."""
     runtime: Runtime = request.app.state.runtime
@@ -36,7 +38,7 @@ async def get_paths(request: Request, user_id: Id) -> PathsView:
     return PathsView(user_id=user_id, version=0, events=0, building=True, paths=[])
 
 
-@router.get("/{user_id}/rounds", responses=_ERRORS)
+@router.get("/{user_id:id}/rounds", responses=example([ROUND]) | _ERRORS)
 async def get_rounds(request: Request, user_id: Id, limit: Limit = 100) -> list[RoundView]:
     """The lineage of the user's demonstrations, newest first."""
     runtime: Runtime = request.app.state.runtime
@@ -46,14 +48,14 @@ async def get_rounds(request: Request, user_id: Id, limit: Limit = 100) -> list[
     return [_round(each, demonstrations.get(each.demonstration_id)) for each in rounds]
 
 
-@router.get("/{user_id}/outcomes", responses=_ERRORS)
+@router.get("/{user_id:id}/outcomes", responses=example([OUTCOME]) | _ERRORS)
 async def get_outcomes(request: Request, user_id: Id, limit: Limit = 100) -> list[OutcomeView]:
     """What came of the user's impressions, newest first."""
     runtime: Runtime = request.app.state.runtime
     return [_outcome(each) for each in await runtime.outcomes.user_outcomes(user_id, limit=limit)]
 
 
-@router.delete("/{user_id}", status_code=202, responses=_ERRORS)
+@router.delete("/{user_id:id}", status_code=202, responses=example(ERASURE, status=202) | _ERRORS)
 async def delete_user(request: Request, user_id: Id) -> ErasureView:
     """Erases everything that is kept of a user."""
     runtime: Runtime = request.app.state.runtime

@@ -114,6 +114,13 @@ def test_every_operation_says_what_it_answers(document: Json) -> None:
             assert {"422", "413"} <= set(operation["responses"]), name
 
 
+def test_every_answer_has_an_example(document: Json) -> None:
+    for name, operation in operations(document):
+        (answer,) = (each for status, each in operation["responses"].items() if status.startswith("2"))
+        for kind in answer.get("content", {}).values():
+            assert "example" in kind, name
+
+
 def test_every_reference_leads_somewhere(document: Json) -> None:
     text = json.dumps(document)
     names = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}

@@ -124,3 +124,8 @@ async def test_bodies_are_json_or_refused(service: Service, path: str) -> None:
 async def test_a_trailing_slash_is_another_route(service: Service, path: str) -> None:
     answer = await service.http.get(path, headers={"Host": "elsewhere"})
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_probes_may_ask_for_the_head_only(service: Service, path: str) -> None:
+    assert (await service.http.head(path)).status_code == 200

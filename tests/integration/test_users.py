@@ -228,3 +228,16 @@ async def healed(service: Service) -> None:
     assert (after["degraded"], after["path"] is not None) == (False, True)
     assert (await service.http.get(f"/users/{USER}/paths")).json()["building"] is False
     assert await service.redis.xlen(DEAD) == 0
+
+
+async def test_ids_with_slashes_are_ids(service: Service) -> None:
+    for user_id in ("a/b", "a/paths", "/"):
+        await service.react(await service.recommend(user_id))
+        await service.drain()
+        for quoted in (user_id, user_id.replace("/", "%2F")):
+            assert len(await told(service, "outcomes", quoted)) == 1
+            assert (await told(service, "paths", quoted))["user_id"] == user_id
+        assert (await service.http.delete(f"/users/{user_id.replace('/', '%2F')}")).json()["user_id"] == user_id
+    item = {"item_id": "x/y", "title": "X"}
+    assert (await service.http.put("/items", json=[item])).status_code == 200
+    assert (await service.http.delete("/items/x%2Fy")).status_code == 204
