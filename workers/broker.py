@@ -25,7 +25,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app import metrics
-from app.errors import LrgdError, StoreDown
+from app.errors import StoreDown
 from app.log import get_logger
 from app.stores.dead import DeadLetter, DeadLetters
 from app.stores.redis import redis_guard
@@ -37,7 +37,7 @@ PATIENCE = 0.6  # of the claim idle time a batch waits for a store: it lets go o
 DEAD_LIMIT = 10_000  # dead letters; with more it is not the entries that are at fault, and workers stop taking any
 
 
-class TooManyDeadLetters(LrgdError):
+class TooManyDeadLetters(Exception):
     """There are more dead letters than a few bad entries explain."""
 
 

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.stores.redis import ERASE, FEEDBACK, OUTCOME, REBUILD, SERVED
 from app.wiring import open_runtime
 from workers import fitter, recorder, scorer, sweeper
-from workers.broker import Subscription, TooManyDeadLetters, create_groups, open_broker, subscribe
+from workers.broker import Subscription, create_groups, open_broker, subscribe
 
 _log = get_logger(__name__)
 
@@ -99,7 +99,7 @@ async def work(settings: Settings, workers: Sequence[Worker]) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
             _log.info("stopped")
     if full.is_set():
-        raise TooManyDeadLetters("too many dead letters: see `lrgd work --dead`, mend the cause, then --redrive")
+        raise StartupError("too many dead letters: see `lrgd work --dead`, mend the cause, then --redrive")
 
 
 async def _leave(app: FastStream, full: asyncio.Event) -> None:

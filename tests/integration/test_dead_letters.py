@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from app.errors import StoreDown
+from app.errors import StartupError, StoreDown
 from app.stores import dead
 from app.stores.dead import DeadLetter
 from app.stores.redis import DEAD, FEEDBACK
 from tests.service import USER, Service, until
 from workers import broker, run
-from workers.broker import TooManyDeadLetters
 from workers.entry import Entry, entry_of
 from workers.run import Worker
 
@@ -66,7 +65,7 @@ async def test_a_worker_stops_when_there_are_too_many(service: Service, monkeypa
     for _ in range(4):
         await service.redis.xadd(FEEDBACK, {"d": b"not json"})
     async with asyncio.timeout(30):
-        with pytest.raises(TooManyDeadLetters):
+        with pytest.raises(StartupError, match="too many dead letters"):
             await run.work(service.settings, [Worker.SCORER])
     assert await service.redis.xlen(DEAD) == 2
     (group,) = await service.redis.xinfo_groups(FEEDBACK)
