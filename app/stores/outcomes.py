@@ -109,6 +109,15 @@ class Outcomes:
         async with reading(self.engine, self._guard) as connection:
             return [records.impression(row) for row in (await connection.execute(wanted)).mappings()]
 
+    async def keys_of(self, impression_ids: Sequence[str]) -> set[tuple[str, str, str]]:
+        """Impression, item and event of what is recorded of these impressions."""
+        table = tables.outcomes
+        wanted = select(table.c.impression_id, table.c.item_id, table.c.event).where(
+            table.c.impression_id.in_(list(_keys(impression_ids)))
+        )
+        async with reading(self.engine, self._guard) as connection:
+            return {(impression, item, event) for impression, item, event in await connection.execute(wanted)}
+
     async def user_outcomes(self, user_id: str, limit: int, *, silent: bool = True) -> list[Outcome]:
         """The newest outcomes of a user, newest first; with `silent` those without any event are among them."""
         table = tables.outcomes
