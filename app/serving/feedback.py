@@ -14,6 +14,8 @@ from app.runtime import Runtime
 
 REPEAT, UNKNOWN = 0, -1  # what becomes of a report that is not taken; feedback on an erased user's past is unknown
 
+Key = tuple[str, str, str]  # impression, item, event: the identity of an outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -38,13 +40,14 @@ class Receipt:
 
 async def feedback(rt: Runtime, reports: Sequence[Report], *, now_s: int) -> list[Receipt]:
     """A receipt for each report; what is accepted is durable. Raises StoreDown when it cannot be made so."""
-    owners = await _owners(rt, {report.impression_id for report in reports})
+    owners, recorded = await _owners(rt, {report.impression_id for report in reports})
     space = rt.live.current.space
-    known = [report for report in reports if report.impression_id in owners]
+    known = [report for report in reports if report.impression_id in owners and _key(report) not in recorded]
     taken = await rt.streams.accept(
         [_feedback(report, owners[report.impression_id], space, now_s=now_s) for report in known]
     )
-    fates = dict(zip(map(id, known), taken, strict=True))
+    fates: dict[int, int] = {id(report): REPEAT for report in reports if _key(report) in recorded}
+    fates |= zip(map(id, known), taken, strict=True)
     receipts = [_receipt(fates.get(id(report), UNKNOWN)) for report in reports]
     for report, receipt in zip(reports, receipts, strict=True):
         result = "unknown" if not receipt.known else "duplicate" if receipt.duplicate else "accepted"
@@ -56,17 +59,27 @@ def _receipt(fate: int) -> Receipt:
     return Receipt(known=fate != UNKNOWN, duplicate=fate == REPEAT)
 
 
-async def _owners(rt: Runtime, impression_ids: set[str]) -> dict[str, str]:
-    """The user of each impression; PostgreSQL is asked for those whose attribution window is over."""
+def _key(report: Report) -> Key:
+    return report.impression_id, report.item_id, str(report.event)
+
+
+async def _owners(rt: Runtime, impression_ids: set[str]) -> tuple[dict[str, str], set[Key]]:
+    """The user of each impression, and which outcomes there are of those whose attribution window is over.
+
+    The latter are PostgreSQL's to know: what was accepted of them is forgotten by Redis.
+    """
     wanted = sorted(each for each in impression_ids if _is_impression_id(each))
     if not wanted:
-        return {}
+        return {}, set()
     owners = {each: served.user_id for each, served in (await rt.streams.impressions(wanted)).items()}
     if late := [each for each in wanted if each not in owners]:
         seconds = rt.settings.database_timeout_ms / 1000
         found = await rt.health.within(rt.outcomes.impressions(late), seconds=seconds)
         owners |= {each.impression_id: each.user_id for each in found}
-    return owners
+        old = [each.impression_id for each in found]
+        if old:
+            return owners, await rt.health.within(rt.outcomes.keys_of(old), seconds=seconds)
+    return owners, set()
 
 
 def _is_impression_id(text: str) -> bool:

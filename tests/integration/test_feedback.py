@@ -246,3 +246,13 @@ async def test_text_that_is_not_unicode_is_a_problem_of_the_caller(service: Serv
     answer = await service.http.post("/feedback", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["code"] in {"invalid_request", "invalid_json"}
+
+
+async def test_a_repeat_after_the_window_is_a_repeat(service: Service) -> None:
+    answer = await service.recommend()
+    assert not (await service.react(answer))["duplicate"]
+    await service.drain()
+    impression_id = answer["impression_id"]
+    await service.redis.delete(impression_key(impression_id), taken_key(impression_id))
+    assert (await service.react(answer))["duplicate"]
+    assert not (await service.react(answer, event="like"))["duplicate"]
