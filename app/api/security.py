@@ -41,7 +41,7 @@ class Gate:
     async def close(self) -> None:
         """Closes the connections to the store of the limits."""
         if self._storage is not None:
-            await self._storage.bridge.storage.aclose()
+            await self._storage.bridge.storage.aclose()  # type: ignore[attr-defined]  # the redispy bridge has one
 
     def authorise(self, key: str | None, scope: Scope) -> None:
         """Raises Unauthorized or Forbidden. Every stored key is compared, so that time tells nothing."""

@@ -34,9 +34,7 @@ def folded(collaborative: Floats, text: Floats, counts: NDArray[np.integer]) -> 
     return vectors
 
 
-def guessed(
-    rows: NDArray[np.integer], *, collaborative: Floats, text: Floats, counts: NDArray[np.integer]
-) -> Floats:
+def guessed(rows: NDArray[np.integer], *, collaborative: Floats, text: Floats, counts: NDArray[np.integer]) -> Floats:
     """Vectors [len(rows), d] of length UNSEEN, kernel means of the nearest other items that were taken."""
     guesses = np.zeros((len(rows), collaborative.shape[1]), dtype=np.float32)
     taught = np.flatnonzero((counts > 0) & collaborative.any(axis=1))

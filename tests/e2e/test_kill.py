@@ -217,9 +217,11 @@ def check_outcomes(load: Load, stores: Stores) -> None:
 
 
 def check_memories(load: Load, stores: Stores) -> None:
-    """One event in the history for each, and each path moved once for each outcome that has an effect."""
+    """One event in the history for each, and each path moved once for each outcome that has an effect of it."""
     numbers = dict(stores.rows("SELECT item_id, number FROM items"))
-    effects = dict(stores.rows("SELECT user_id, count(*) FROM outcomes WHERE effect IS NOT NULL GROUP BY user_id"))
+    effects = Counter(
+        stores.rows("SELECT user_id, (each->>'path')::int FROM outcomes, jsonb_array_elements(effects) AS each")
+    )
     for user_id in {each.user_id for each in load.told}:
         memory = stores.memory(user_id)
         assert memory is not None
@@ -228,4 +230,5 @@ def check_memories(load: Load, stores: Stores) -> None:
         mine = [each for each in load.told if each.user_id == user_id]
         for each in mine:
             assert held[numbers[each.item_id], each.at, KIND_CODES[EventKind(each.event)]] == 1
-        assert [path.statistics.rounds for path in memory.paths] == [effects[user_id]] * len(memory.paths)
+        counted = [effects[user_id, path.index] for path in memory.paths]  # a path without a line has no effects
+        assert [path.statistics.rounds for path in memory.paths] == counted
