@@ -14,8 +14,8 @@
 | lrgd:stream:erase    | stream | users to erase, for the sweeper                               | after handling     |
 | lrgd:stream:dead     | stream | entries given up on, for `lrgd work --redrive`                | until redriven     |
 
-Every stream entry has one field, `d`, which holds JSON. Scripts touch keys of several users' slots: one Redis (with
-replicas or Sentinel), not a cluster.
+Every stream entry has a field `d`, which holds JSON; a redriven one has `a` too, the millisecond it was first added at.
+Scripts touch keys of several users' slots: one Redis (with replicas or Sentinel), not a cluster.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from app.stores.batching import Batcher
 from app.stores.guard import Guard
 
-PREFIX = "lrgd:"
 FIELD = "d"
 SERVED, FEEDBACK, OUTCOME = "lrgd:stream:served", "lrgd:stream:feedback", "lrgd:stream:outcome"
 REBUILD, ERASE, DEAD = "lrgd:stream:rebuild", "lrgd:stream:erase", "lrgd:stream:dead"
