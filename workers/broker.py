@@ -139,7 +139,7 @@ async def _patiently(handler: Handler, entries: Sequence[Entry], *, until: float
     """Waits for a store that is down until this moment (time.monotonic()), then raises StoreDown."""
     left = max(until - time.monotonic(), 0.001)
     async for attempt in stamina.retry_context(
-        on=StoreDown, attempts=None, timeout=left, wait_initial=0.2, wait_max=5.0
+        on=StoreDown, attempts=None, timeout=left, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
     ):
         with attempt:
             await handler(entries)
