@@ -72,3 +72,15 @@ def measure_request(route: str, method: str, status: int, seconds: float) -> Non
 def _request_series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     """The series of a route: looking them up by label costs more than counting."""
     return REQUESTS.labels(route, method, status), REQUEST_SECONDS.labels(route)
+
+
+def measure_recommendation(served_by: str, path: int | None, seconds: float) -> None:
+    """Counts one recommendation."""
+    latency, served = _recommendation_series(served_by, path)
+    latency.observe(seconds)
+    served.inc()
+
+
+@cache
+def _recommendation_series(served_by: str, path: int | None) -> tuple[Histogram, Counter]:
+    return RECOMMEND_SECONDS.labels(served_by), PATH_SERVED.labels("none" if path is None else str(path))

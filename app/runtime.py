@@ -63,14 +63,14 @@ class Model:
 
     def title(self, number: int) -> str | None:
         """The title of an item number, None when the catalogue has no such item."""
-        rows = self.space.row_of_number
-        row = int(rows[number]) if 0 <= number < len(rows) else -1
+        rows = self.space.row_list
+        row = rows[number] if 0 <= number < len(rows) else -1
         return self.space.titles[row] if row >= 0 else None
 
     def item_id(self, number: int) -> str | None:
         """The caller's id of an item number, None when the catalogue has no such item."""
-        rows = self.space.row_of_number
-        row = int(rows[number]) if 0 <= number < len(rows) else -1
+        rows = self.space.row_list
+        row = rows[number] if 0 <= number < len(rows) else -1
         return self.space.item_ids[row] if row >= 0 else None
 
 

@@ -35,6 +35,7 @@ class Space:
     arrivals: NDArray[np.int64]
     row_of_id: dict[str, int] = field(repr=False)
     row_of_number: NDArray[np.int32] = field(repr=False)  # [max number + 1], -1 where there is no item
+    row_list: list[int] = field(repr=False)  # the same as a list: ten times faster to ask for one row
     trend: NDArray[np.float32] = field(repr=False)  # [N] log1p of the count in the window before `as_of`
 
     def __len__(self) -> int:
@@ -89,5 +90,6 @@ def make_space(
         arrivals=arrivals,
         row_of_id={item_id: row for row, item_id in enumerate(item_ids)},
         row_of_number=row_of_number,
+        row_list=row_of_number.tolist(),
         trend=np.log1p(counts).astype(np.float32),
     )

@@ -187,8 +187,7 @@ async def _record(rt: Runtime, course: _Course, impression: Impression, answer: 
 
 
 def _count(answer: Answer) -> None:
-    metrics.RECOMMEND_SECONDS.labels(answer.served_by).observe(answer.timings_ms["total"] / 1000)
-    metrics.PATH_SERVED.labels("none" if answer.path is None else str(answer.path)).inc()
+    metrics.measure_recommendation(answer.served_by, answer.path, answer.timings_ms["total"] / 1000)
     for reason in answer.degraded_reasons:
         metrics.DEGRADED.labels(reason).inc()
 
