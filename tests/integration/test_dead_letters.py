@@ -37,7 +37,10 @@ async def test_a_letter_driven_again_is_as_old_as_it_was(service: Service) -> No
     assert again.added_ms == entry.added_ms
     await reader.handler([again])
     assert await service.workers.memory.load([USER]) == {}
-    await reader.handler([Entry(again.entry_id, again.body)])  # what would happen without
+    mark = (await service.workers.memory.erased_since([USER]))[USER]
+    await reader.handler(
+        [Entry(f"{mark + 1}-0", again.body)]
+    )  # what would happen without: an entry of after the erasure
     assert list(await service.workers.memory.load([USER])) == [USER]
 
 
